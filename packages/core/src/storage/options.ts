@@ -1,0 +1,161 @@
+/**
+ * What the storages are made with: every option with its unit, default and limit. Defaults are filled in and bad
+ * input refused here, before anything is opened or changed.
+ */
+
+import type { Adapter } from "../adapter.js";
+import { type Clock, systemClock } from "../clock.js";
+import type { Codec } from "../codec/codec.js";
+import { msgpackCodec } from "../codec/msgpack-codec.js";
+
+/** `"reference"`: the table holds what you gave, as `Map` does. `"copied"`: encoded at the call, a copy on each get. */
+export type ValuePolicy = "reference" | "copied";
+
+/** How far a write must have come before a wait for it ends; see the durability table in the README. */
+export type DurabilityLevel = "memory" | "journaled" | "stored" | "synced";
+
+export interface OpenProgress {
+  /** Records read from the backend so far. */
+  readonly loaded: number;
+  readonly done: boolean;
+}
+
+export interface MemoryOptions {
+  /** Default `"reference"`. */
+  values?: ValuePolicy | undefined;
+  /** Default: msgpackr with structured clone. */
+  codec?: Codec | undefined;
+  /** Default: the system's. */
+  clock?: Clock | undefined;
+}
+
+export interface RetryOptions {
+  /** Tries before a mutation that fails alone, while others succeed, becomes a dead letter. Default 8. */
+  maxAttempts?: number | undefined;
+  /** Milliseconds before the first retry; doubles with each, with jitter. Default 50. */
+  backoff?: number | undefined;
+  /** The longest pause between two retries, in milliseconds. Default 30,000. */
+  maxBackoff?: number | undefined;
+}
+
+export interface QueueOptions {
+  /** Waiting keys past which the queue flushes by itself. Default 10,000. At 1 each operation is written alone. */
+  maxSize?: number | undefined;
+  /** The most milliseconds a write waits before it is sent; never extended by rewrites. Default 100. */
+  writeDelay?: number | undefined;
+  /** Lanes: writers that work side by side, at most what the adapter allows. A key keeps its lane. Default 1. */
+  workers?: number | undefined;
+  /** A key waits once, with its newest state. Default true; false in `QueueStorage` and where `maxSize` is 1. */
+  coalesce?: boolean | undefined;
+  /** The most mutations in one batch. Default 10,000; 1 where `maxSize` is 1. */
+  batchMax?: number | undefined;
+  /** The most encoded bytes in one batch; a single larger value still goes, alone. Default 8 MiB. */
+  batchBytesMax?: number | undefined;
+  /** Waiting keys past which `needDrain` is true. Default 100,000. */
+  highWaterMark?: number | undefined;
+  /** Waiting keys past which a mutation of a further key throws `LEAKDB_QUEUE_FULL`. Default 4,000,000. */
+  capacity?: number | undefined;
+  retry?: RetryOptions | undefined;
+  /** Milliseconds a backend or worker has for one batch. Default 30,000. */
+  writeTimeout?: number | undefined;
+  /** Milliseconds `flush`, `persisted` and `close` wait when not told otherwise. Default 60,000. */
+  flushTimeout?: number | undefined;
+}
+
+export interface PersistentOptions extends MemoryOptions, QueueOptions {
+  adapter: Adapter;
+  /** Called while the backend is read into memory at opening. */
+  onProgress?: ((progress: OpenProgress) => void) | undefined;
+}
+
+export interface ResolvedQueueOptions {
+  readonly maxSize: number;
+  readonly writeDelayMs: number;
+  readonly workers: number;
+  readonly coalesce: boolean;
+  readonly batchMax: number;
+  readonly batchBytesMax: number;
+  readonly highWaterMark: number;
+  readonly capacity: number;
+  readonly maxAttempts: number;
+  readonly backoffMs: number;
+  readonly backoffMaxMs: number;
+  readonly writeTimeoutMs: number;
+  readonly flushTimeoutMs: number;
+}
+
+export interface ResolvedMemoryOptions {
+  readonly values: ValuePolicy;
+  readonly codec: Codec;
+  readonly clock: Clock;
+}
+
+const WORKERS_LIMIT = 1_024;
+
+export function resolveMemoryOptions(options: MemoryOptions): ResolvedMemoryOptions {
+  const { values = "reference", codec = msgpackCodec(), clock = systemClock } = options;
+  if (values !== "reference" && values !== "copied") {
+    throw new TypeError(`values must be "reference" or "copied"`);
+  }
+  if (typeof codec?.encode !== "function" || typeof codec.decode !== "function") {
+    throw new TypeError("codec must have the functions encode and decode");
+  }
+  if (typeof clock?.now !== "function") throw new TypeError("clock must have the function now");
+  return { values, codec, clock };
+}
+
+export function resolveQueueOptions(options: QueueOptions, coalesceDefault: boolean): ResolvedQueueOptions {
+  const maxSize = integer("maxSize", options.maxSize ?? 10_000, 1);
+  const eachAlone = maxSize === 1;
+  const coalesce = options.coalesce ?? (coalesceDefault && !eachAlone);
+  if (typeof coalesce !== "boolean") throw new TypeError("coalesce must be true or false");
+  const retry = options.retry ?? {};
+  const backoffMs = duration("retry.backoff", retry.backoff ?? 50);
+  const backoffMaxMs = duration("retry.maxBackoff", retry.maxBackoff ?? 30_000);
+  if (backoffMaxMs < backoffMs) throw new RangeError("retry.maxBackoff must not be less than retry.backoff");
+  return {
+    maxSize,
+    writeDelayMs: duration("writeDelay", options.writeDelay ?? 100),
+    workers: integer("workers", options.workers ?? 1, 1, WORKERS_LIMIT),
+    coalesce,
+    batchMax: integer("batchMax", options.batchMax ?? (eachAlone ? 1 : 10_000), 1),
+    batchBytesMax: integer("batchBytesMax", options.batchBytesMax ?? 8 * 1024 * 1024, 1),
+    highWaterMark: integer("highWaterMark", options.highWaterMark ?? 100_000, 1),
+    capacity: integer("capacity", options.capacity ?? 4_000_000, 1),
+    maxAttempts: integer("retry.maxAttempts", retry.maxAttempts ?? 8, 1),
+    backoffMs,
+    backoffMaxMs,
+    writeTimeoutMs: duration("writeTimeout", options.writeTimeout ?? 30_000, 1),
+    flushTimeoutMs: duration("flushTimeout", options.flushTimeout ?? 60_000),
+  };
+}
+
+/** The adapter, checked to have the shape of one before anything is opened. */
+export function resolveAdapter(adapter: Adapter | undefined): Adapter {
+  for (const name of ["open", "write", "load", "scan", "sync", "close"] as const) {
+    if (typeof adapter?.[name] !== "function") {
+      throw new TypeError(`adapter must be an adapter, such as sqlite({ filename }); it has no function ${name}`);
+    }
+  }
+  const valid = adapter as Adapter;
+  const { lanesMax, levels, maxKeyBytes, maxValueBytes } = valid.capabilities ?? {};
+  if (!(lanesMax >= 1) || !Array.isArray(levels) || !(maxKeyBytes > 0) || !(maxValueBytes > 0)) {
+    throw new TypeError("adapter.capabilities must give lanesMax, levels, maxKeyBytes and maxValueBytes");
+  }
+  return valid;
+}
+
+/** A duration in milliseconds; `Infinity` waits for ever. */
+export function duration(name: string, value: number, leastMs = 0): number {
+  if (typeof value !== "number") throw new TypeError(`${name} must be a number of milliseconds`);
+  if (!(value >= leastMs)) throw new RangeError(`${name} must be at least ${leastMs} milliseconds`);
+  return value;
+}
+
+function integer(name: string, value: number, least: number, most = Number.MAX_SAFE_INTEGER): number {
+  if (typeof value !== "number") throw new TypeError(`${name} must be a number`);
+  if (!Number.isSafeInteger(value) || value < least || value > most) {
+    throw new RangeError(`${name} must be an integer from ${least} to ${most}`);
+  }
+  return value;
+}
