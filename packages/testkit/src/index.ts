@@ -1,1 +1,33 @@
-export {};
+/**
+ * The testkit: the adapter contract in executable form, and adapters and a clock for the tests of core. Free of any
+ * test runner.
+ */
+
+export {
+  type CommonFault,
+  drawFaultRates,
+  type FaultName,
+  type FaultRates,
+  type FaultsOf,
+  type ScanFault,
+  type WriteFault,
+} from "./faults.js";
+export { FaultyAdapter, type FaultyOptions, faultyAdapter } from "./faulty-adapter.js";
+export { Gate, type GateSide, type HeldCall, type HoldOptions } from "./gate.js";
+export { ManualClock } from "./manual-clock.js";
+export {
+  type AdapterOperation,
+  describeMutation,
+  type RecordedCall,
+  RecordingAdapter,
+  type RecordingOptions,
+  recordingAdapter,
+} from "./recording-adapter.js";
+export {
+  REFERENCE_CAPABILITIES,
+  type ReferenceAdapterOptions,
+  ReferenceBackend,
+  referenceAdapter,
+} from "./reference-adapter.js";
+export { SeededRandom } from "./seeded-random.js";
+export { compareUtf8 } from "./utf8-order.js";
