@@ -4,6 +4,15 @@
  */
 
 export {
+  type CaseContext,
+  type ConformanceCase,
+  type ConformanceHarness,
+  conformanceCases,
+  type Fixture,
+  type Outage,
+  type Requirement,
+} from "./conformance/index.js";
+export {
   type CommonFault,
   drawFaultRates,
   type FaultName,

@@ -1,0 +1,117 @@
+/**
+ * What a conformance case is, and what an adapter's author supplies to run it. Free of any test runner: a case is a
+ * name and a function, which `test(name, run)` of vitest and of `node:test` take as they are.
+ *
+ * Invariants:
+ * - Each case has a storage of its own, made before it and disposed of after it, also when it fails.
+ * - A case that passes has closed what it opened.
+ * - A case is skipped only by a {@link Requirement} with a written reason, and says so to the runner.
+ */
+
+import type { Adapter, Capabilities, Clock } from "@leakdb/core/adapter";
+import { ConformanceRun } from "./conformance-run.js";
+
+/** What an adapter's author supplies. */
+export interface ConformanceHarness {
+  /** Stands in the reasons of skipped cases. */
+  readonly name: string;
+  /** Makes a new, empty storage for one case. */
+  create(): Promise<Fixture> | Fixture;
+  /**
+   * What a second owner meets while the first is open: it is refused with `LEAKDB_LOCKED` ("locks", the default), or
+   * it takes over and the first gets `LEAKDB_FENCED` ("fences").
+   */
+  readonly ownership?: "locks" | "fences" | undefined;
+  /** Default: the system's. */
+  readonly clock?: Clock | undefined;
+  /** Real milliseconds after which a call that must settle counts as hung. Default 10,000. */
+  readonly deadlineMs?: number | undefined;
+}
+
+/** A storage that outlives the adapters over it: a file, a directory, a key prefix of a server. */
+export interface Fixture {
+  /** A fresh adapter over this storage, not opened. Each call stands for a new process. */
+  adapter(): Promise<Adapter> | Adapter;
+  /**
+   * Ends an open adapter as `kill -9` ends a process: no close, no flush, its locks gone. Resolves when nothing of it
+   * can take effect any more. Left out, the crash cases are skipped.
+   */
+  kill?(adapter: Adapter): Promise<void> | void;
+  /** Takes the backend away below open adapters, and brings it back. Left out, the outage cases are skipped. */
+  readonly outage?: Outage | undefined;
+  /** Removes the storage. Every adapter over it is closed or killed by then. */
+  dispose(): Promise<void> | void;
+}
+
+export interface Outage {
+  begin(): Promise<void> | void;
+  end(): Promise<void> | void;
+}
+
+/** What a case needs beyond the contract's minimum, and why an adapter without it may skip the case. */
+export interface Requirement {
+  readonly reason: string;
+  met(capabilities: Capabilities, harness: ConformanceHarness, fixture: Fixture): boolean;
+}
+
+/** The part of a runner's test context that a case uses; both vitest's and `node:test`'s fit. */
+export interface CaseContext {
+  skip?(reason: string): void;
+}
+
+/** One executable sentence of the contract. */
+export interface ConformanceCase {
+  readonly group: string;
+  /** States the behaviour; unique in its group. */
+  readonly name: string;
+  readonly requires: Requirement | undefined;
+  /** Rejects with an `AssertionError` that says what was expected. Needs no `this`. */
+  readonly run: (context?: CaseContext) => Promise<void>;
+}
+
+/** A case before it is bound to a harness. */
+export interface CaseDefinition {
+  readonly name: string;
+  readonly requires?: Requirement;
+  readonly body: (run: ConformanceRun) => Promise<void>;
+}
+
+export interface CaseGroup {
+  readonly group: string;
+  readonly cases: readonly CaseDefinition[];
+}
+
+/** Binds a definition to an adapter. */
+export function bindCase(
+  group: string,
+  definition: CaseDefinition,
+  harness: ConformanceHarness,
+): ConformanceCase {
+  const { name, requires, body } = definition;
+  return {
+    group,
+    name,
+    requires,
+    // The default gives the function the length 0: some runners would pass a callback otherwise.
+    run: async (context: CaseContext = {}) => {
+      const run = await ConformanceRun.begin(harness);
+      if (requires !== undefined && !requires.met(await run.capabilities(), harness, run.fixture)) {
+        await run.dispose();
+        context.skip?.(`${harness.name}: ${requires.reason}`);
+        return;
+      }
+      await runAndDispose(run, body);
+    },
+  };
+}
+
+async function runAndDispose(run: ConformanceRun, body: CaseDefinition["body"]): Promise<void> {
+  try {
+    await body(run);
+  } catch (error) {
+    // What the case found matters more than what its cleaning up stumbles on because of it.
+    await run.dispose().catch(() => undefined);
+    throw error;
+  }
+  await run.dispose();
+}

@@ -1,0 +1,128 @@
+/**
+ * One run of one case: it opens adapters over the case's storage, gives calls a deadline, and cleans up after them.
+ */
+
+import assert from "node:assert/strict";
+import { type Adapter, type AdapterContext, type Capabilities, systemClock } from "@leakdb/core/adapter";
+import type { ConformanceHarness, Fixture } from "./conformance-case.js";
+import { OpenStore } from "./open-store.js";
+
+const DEADLINE_MS = 10_000;
+
+/** What core sends at most when nobody sets other limits. */
+export const LIMITS = { batchMax: 10_000, batchBytesMax: 8 * 1024 * 1024 } as const;
+
+export class ConformanceRun {
+  readonly fixture: Fixture;
+  /** What adapters have reported from the background so far. */
+  readonly reported: Error[] = [];
+  readonly #harness: ConformanceHarness;
+  readonly #fixtures: Fixture[];
+  #opened: Adapter[] = [];
+
+  private constructor(harness: ConformanceHarness, fixture: Fixture) {
+    this.#harness = harness;
+    this.fixture = fixture;
+    this.#fixtures = [fixture];
+  }
+
+  static async begin(harness: ConformanceHarness): Promise<ConformanceRun> {
+    return new ConformanceRun(harness, await harness.create());
+  }
+
+  /** Asked of a fresh adapter that is never opened. */
+  async capabilities(): Promise<Capabilities> {
+    return (await this.fixture.adapter()).capabilities;
+  }
+
+  /** Opens a fresh adapter over the case's storage, or over another one. */
+  async open(fixture: Fixture = this.fixture): Promise<OpenStore> {
+    return this.openAdapter(await fixture.adapter());
+  }
+
+  async openAdapter(adapter: Adapter, signal?: AbortSignal): Promise<OpenStore> {
+    const state = await this.settles(adapter.open(this.context(signal)), "open");
+    this.#opened.push(adapter);
+    return new OpenStore(adapter, state);
+  }
+
+  /** Closes the store and opens its storage with a fresh adapter, as a restart does. */
+  async reopen(store: OpenStore): Promise<OpenStore> {
+    await this.close(store);
+    return this.open();
+  }
+
+  async close(store: OpenStore): Promise<void> {
+    await this.settles(store.close(), "close");
+    this.#opened = this.#opened.filter((adapter) => adapter !== store.adapter);
+  }
+
+  /** Kills the adapter as the fixture can; a case that uses it requires that. */
+  async kill(store: OpenStore): Promise<void> {
+    await this.fixture.kill?.(store.adapter);
+    this.#opened = this.#opened.filter((adapter) => adapter !== store.adapter);
+  }
+
+  /** A second, empty storage. */
+  async createAnother(): Promise<Fixture> {
+    const fixture = await this.#harness.create();
+    this.#fixtures.push(fixture);
+    return fixture;
+  }
+
+  context(signal: AbortSignal = new AbortController().signal): AdapterContext {
+    const clock = this.#harness.clock ?? systemClock;
+    return { clock, signal, limits: LIMITS, report: (error) => void this.reported.push(error) };
+  }
+
+  now(): number {
+    return (this.#harness.clock ?? systemClock).now();
+  }
+
+  /** What the promise settles with; fails the case when it hasn't by the deadline. */
+  async settles<T>(promise: Promise<T>, what: string): Promise<T> {
+    const deadlineMs = this.#harness.deadlineMs ?? DEADLINE_MS;
+    let timer: NodeJS.Timeout | undefined;
+    const hung = new Promise<never>((_, reject) => {
+      const message = `${what} was expected to settle, and has not after ${deadlineMs} ms`;
+      timer = setTimeout(() => reject(new assert.AssertionError({ message })), deadlineMs);
+    });
+    try {
+      return await Promise.race([promise, hung]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** The outcome of a call that may resolve or reject, as long as it settles. */
+  async outcome<T>(call: () => Promise<T>, what: string): Promise<Outcome<T>> {
+    try {
+      return { ok: true, value: await this.settles(call(), what) };
+    } catch (error) {
+      if (error instanceof assert.AssertionError) throw error;
+      assert.ok(error instanceof Error, `${what} must reject with an Error`);
+      return { ok: false, error };
+    }
+  }
+
+  /** Lets the event loop turn, for whatever an adapter still has under way. */
+  async turns(count = 20): Promise<void> {
+    for (let turn = 0; turn < count; turn += 1) await new Promise<void>((resolve) => setImmediate(resolve));
+  }
+
+  /** Closes what is open and removes the storages; fails with the first thing that did. */
+  async dispose(): Promise<void> {
+    const failures: unknown[] = [];
+    for (const adapter of this.#opened) {
+      await this.settles(adapter.close(), "close").catch((error: unknown) => failures.push(error));
+    }
+    for (const fixture of this.#fixtures) {
+      await (async () => fixture.dispose())().catch((error: unknown) => failures.push(error));
+    }
+    if (failures.length > 0) throw failures[0];
+  }
+}
+
+export type Outcome<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly error: Error };

@@ -1,0 +1,112 @@
+/**
+ * Conformance: faults. While the backend is away nothing hangs or claims success; when it is back, everything that
+ * was acknowledged is there and work goes on.
+ */
+
+import assert from "node:assert/strict";
+import { failureKind } from "@leakdb/core/adapter";
+import type { CaseGroup, Fixture } from "./conformance-case.js";
+import { numberedPuts, put, remove } from "./mutations.js";
+import { needsOutage } from "./requirements.js";
+
+async function during(fixture: Fixture, body: () => Promise<void>): Promise<void> {
+  await fixture.outage?.begin();
+  try {
+    await body();
+  } finally {
+    await fixture.outage?.end();
+  }
+}
+
+export const faults: CaseGroup = {
+  group: "faults",
+  cases: [
+    {
+      name: "a healthy run reports nothing from the background",
+      body: async (run) => {
+        const first = await run.open();
+        await first.write(put("a", "one", 1));
+        await first.write(remove("a", 2));
+        await run.reopen(first);
+        await run.turns();
+        assert.deepEqual(run.reported, [], "errors reported by a healthy adapter");
+      },
+    },
+    {
+      name: "a write while the backend is away fails, and not for good",
+      requires: needsOutage,
+      body: async (run) => {
+        const store = await run.open();
+        await during(run.fixture, async () => {
+          const signal = AbortSignal.timeout(2_000);
+          const outcome = await run.outcome(
+            () => store.send([put("a", "one", 1)], signal),
+            "a write in an outage",
+          );
+          assert.equal(outcome.ok, false, "a write in an outage was expected to reject");
+          if (!outcome.ok) assert.notEqual(failureKind(outcome.error), "permanent", "the kind of its error");
+        });
+      },
+    },
+    {
+      name: "a load and a sync while the backend is away settle",
+      requires: needsOutage,
+      body: async (run) => {
+        const store = await run.open();
+        await store.write(put("a", "one", 1));
+        await during(run.fixture, async () => {
+          await run.outcome(() => store.load("a"), "a load in an outage");
+          await run.outcome(() => store.adapter.sync(), "a sync in an outage");
+        });
+      },
+    },
+    {
+      name: "an opening while the backend is away settles, and works when it is back",
+      requires: needsOutage,
+      body: async (run) => {
+        await during(run.fixture, async () => {
+          const adapter = await run.fixture.adapter();
+          const signal = AbortSignal.timeout(2_000);
+          const outcome = await run.outcome(
+            () => run.openAdapter(adapter, signal),
+            "an opening in an outage",
+          );
+          if (outcome.ok) await run.close(outcome.value);
+          else assert.notEqual(failureKind(outcome.error), "permanent", "the kind of its error");
+        });
+        const store = await run.open();
+        await store.write(put("a", "one", 1));
+        await store.mustHold([put("a", "one", 1)], "after an outage");
+      },
+    },
+    {
+      name: "a close while the backend is away settles",
+      requires: needsOutage,
+      body: async (run) => {
+        const store = await run.open();
+        await during(run.fixture, async () => {
+          await run.outcome(() => run.close(store), "a close in an outage");
+        });
+      },
+    },
+    {
+      name: "after an outage, closed and opened again, it holds what was acknowledged and takes the rest",
+      requires: needsOutage,
+      body: async (run) => {
+        const first = await run.open();
+        const before = numberedPuts(200);
+        const rest = numberedPuts(200, before.at(-1)?.version, "rest-");
+        await first.send(before);
+        await during(run.fixture, async () => {
+          const signal = AbortSignal.timeout(2_000);
+          await run.outcome(() => first.send(rest, signal), "a write in an outage");
+        });
+        await run.outcome(() => run.close(first), "a close after an outage");
+        const second = await run.open();
+        await second.mustLoad(before, "what was acknowledged before the outage");
+        await second.send(rest);
+        await second.mustHold([...before, ...rest], "after the rest was sent again");
+      },
+    },
+  ],
+};

@@ -1,0 +1,66 @@
+/**
+ * The conformance suite: `@leakdb/core/adapter` in executable form. An adapter that passes every case it doesn't
+ * skip by a declared capability keeps the contract as far as calls from outside can show.
+ *
+ * The list below is its table of contents; each group is a file of that name.
+ */
+
+import { abort } from "./abort.js";
+import { clear } from "./clear.js";
+import {
+  bindCase,
+  type CaseGroup,
+  type ConformanceCase,
+  type ConformanceHarness,
+} from "./conformance-case.js";
+import { crash } from "./crash.js";
+import { expiry } from "./expiry.js";
+import { faults } from "./faults.js";
+import { hostileKeys } from "./hostile-keys.js";
+import { hostileValues } from "./hostile-values.js";
+import { lanes } from "./lanes.js";
+import { load } from "./load.js";
+import { openAndClose } from "./open-and-close.js";
+import { order } from "./order.js";
+import { ownership } from "./ownership.js";
+import { scan } from "./scan.js";
+import { sizes } from "./sizes.js";
+import { statistics } from "./statistics.js";
+import { versions } from "./versions.js";
+import { write } from "./write.js";
+
+const GROUPS: readonly CaseGroup[] = [
+  openAndClose,
+  write,
+  load,
+  scan,
+  order,
+  versions,
+  clear,
+  expiry,
+  sizes,
+  hostileKeys,
+  hostileValues,
+  abort,
+  lanes,
+  faults,
+  crash,
+  ownership,
+  statistics,
+];
+
+/** Every case of the suite, bound to an adapter, in the order of the groups. Making the list runs nothing. */
+export function conformanceCases(harness: ConformanceHarness): ConformanceCase[] {
+  return GROUPS.flatMap(({ group, cases }) =>
+    cases.map((definition) => bindCase(group, definition, harness)),
+  );
+}
+
+export type {
+  CaseContext,
+  ConformanceCase,
+  ConformanceHarness,
+  Fixture,
+  Outage,
+  Requirement,
+} from "./conformance-case.js";

@@ -1,0 +1,114 @@
+/**
+ * An adapter that a conformance case has opened, with the checks that hold for every answer: sizes are whole
+ * numbers, a load answers each key in its place, a scan yields each key once.
+ */
+
+import assert from "node:assert/strict";
+import type { Adapter, AdapterState, Mutation, StoredRecord, WriteResult } from "@leakdb/core/adapter";
+import type { Put } from "./mutations.js";
+import { assertLines, describeKey, describeRecord } from "./records.js";
+
+export interface ScanRange {
+  readonly prefix?: string;
+  readonly after?: string;
+}
+
+export class OpenStore {
+  readonly adapter: Adapter;
+  readonly state: AdapterState;
+
+  constructor(adapter: Adapter, state: AdapterState) {
+    this.adapter = adapter;
+    this.state = state;
+  }
+
+  /** Sends a batch that must be stored whole. */
+  async write(...batch: readonly Mutation[]): Promise<WriteResult> {
+    const result = await this.send(batch);
+    const rejected = (result.rejected ?? []).map(({ index }) => index);
+    assert.deepEqual(rejected, [], "the adapter rejected mutations of a batch that keeps all limits");
+    return result;
+  }
+
+  /** Sends a batch and leaves the judgement to the case. */
+  async send(
+    batch: readonly Mutation[],
+    signal: AbortSignal = new AbortController().signal,
+  ): Promise<WriteResult> {
+    const result = await this.adapter.write(batch, { signal });
+    assertBytes(result?.bytes, "what write answers");
+    return result;
+  }
+
+  async load(...keys: readonly string[]): Promise<(StoredRecord | undefined)[]> {
+    const records = await this.adapter.load(keys);
+    assert.equal(records.length, keys.length, "load must answer every key it was asked for, in its place");
+    for (const [index, record] of records.entries()) {
+      if (record === undefined) continue;
+      assert.equal(describeKey(record.key), describeKey(keys[index] as string), `record ${index} of a load`);
+    }
+    return records;
+  }
+
+  /** All records of a scan, in its order. */
+  async scan(range: ScanRange = {}): Promise<StoredRecord[]> {
+    const records: StoredRecord[] = [];
+    for await (const page of this.adapter.scan(range)) {
+      assert.ok(Array.isArray(page), "a page of a scan must be an array of records");
+      records.push(...(page as readonly StoredRecord[]));
+    }
+    const seen = new Set<string>();
+    for (const { key } of records) {
+      assert.ok(!seen.has(key), `the scan yielded ${describeKey(key)} twice`);
+      seen.add(key);
+    }
+    return records;
+  }
+
+  async scanKeys(range: ScanRange = {}): Promise<string[]> {
+    return (await this.scan(range)).map(({ key }) => key);
+  }
+
+  /** Asserts that the store holds these records and no others, by a scan and by loads. */
+  async mustHold(expected: readonly Put[], what: string): Promise<void> {
+    await this.mustScan({}, expected, what);
+    await this.mustLoad(expected, what);
+  }
+
+  /** Asserts that a scan yields these records and no others, in any order. */
+  async mustScan(range: ScanRange, expected: readonly Put[], what: string): Promise<void> {
+    const actual = (await this.scan(range)).map(describeRecord).sort();
+    assertLines(actual, expected.map(describeRecord).sort(), `${what} (by scan ${JSON.stringify(range)})`);
+  }
+
+  /** Asserts that these records load, whatever else the store holds. */
+  async mustLoad(expected: readonly Put[], what: string): Promise<void> {
+    const records = await this.load(...expected.map(({ key }) => key));
+    assertLines(records.map(describeLoaded), expected.map(describeRecord), `${what} (by load)`);
+  }
+
+  /** Asserts that none of the keys loads. */
+  async mustMiss(keys: readonly string[], what: string): Promise<void> {
+    const records = await this.load(...keys);
+    assertLines(
+      records.map(describeLoaded),
+      keys.map(() => MISS),
+      `${what} (by load of ${keys.map(describeKey).join(", ")})`,
+    );
+  }
+
+  close(): Promise<void> {
+    return this.adapter.close();
+  }
+}
+
+const MISS = "a miss";
+
+function describeLoaded(record: StoredRecord | undefined): string {
+  return record === undefined ? MISS : describeRecord(record);
+}
+
+export function assertBytes(bytes: unknown, where: string): void {
+  const isSize = Number.isSafeInteger(bytes) && (bytes as number) >= 0;
+  assert.ok(isSize, `bytes in ${where} must be an integer from 0, and is ${String(bytes)}`);
+}
