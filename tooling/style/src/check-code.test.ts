@@ -36,6 +36,11 @@ describe("a package", () => {
     },
   );
 
+  test("may end a thread of its own and say so, but never abort", () => {
+    expect(messages("// In a worker this ends the thread alone.\nprocess.exit(0);")).toEqual([]);
+    expect(messages("// In a worker this ends the thread alone.\nprocess.abort();")).toHaveLength(1);
+  });
+
   test("may set the exit code and have a console of its own", () => {
     expect(messages("process.exitCode = 1; this.console.log(a);")).toEqual([]);
   });

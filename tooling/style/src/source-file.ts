@@ -74,3 +74,22 @@ export function comments(file: SourceFile): Comment[] {
   visit(file.tree);
   return [...found.values()].sort((left, right) => left.start - right.start);
 }
+
+/** A reason is a sentence, however short. */
+const REASON_WORDS_MIN = 3;
+
+/** The lines on which a comment ends that has words enough to be a reason. */
+export function linesWithReason(file: SourceFile): Set<number> {
+  const lines = new Set<number>();
+  for (const { end, text } of comments(file)) {
+    const words = text.match(/[\p{L}\p{N}]+/gu) ?? [];
+    if (words.length >= REASON_WORDS_MIN) lines.add(lineOf(file, end));
+  }
+  return lines;
+}
+
+/** True when a reason stands on the line of `position` or directly above it. */
+export function hasReason(file: SourceFile, position: number, reasons: ReadonlySet<number>): boolean {
+  const line = lineOf(file, position);
+  return reasons.has(line) || reasons.has(line - 1);
+}
