@@ -1,0 +1,111 @@
+/** Applies batches: one transaction each, sorted by key between clears, the highest version kept with them. */
+
+import type { Mutation } from "@leakdb/core/adapter";
+import type Database from "better-sqlite3";
+import { endOfPrefix } from "./key-range.js";
+import { isRowFault } from "./sqlite-errors.js";
+
+type Keyed = Exclude<Mutation, { type: "clear" }>;
+type Clear = Extract<Mutation, { type: "clear" }>;
+
+interface Rejected {
+  readonly index: number;
+  readonly error: Error;
+}
+
+interface Place {
+  readonly mutation: Keyed;
+  readonly index: number;
+}
+
+function byKey(a: Place, b: Place): number {
+  if (a.mutation.key === b.mutation.key) return 0;
+  return a.mutation.key < b.mutation.key ? -1 : 1;
+}
+
+export class BatchWriter {
+  readonly #database: Database.Database;
+  readonly #put: Database.Statement<[string, Uint8Array, number, number]>;
+  readonly #delete: Database.Statement<[string, number]>;
+  readonly #clearAll: Database.Statement<[]>;
+  readonly #clearOlder: Database.Statement<[string, number]>;
+  readonly #clearRange: Database.Statement<[string, string, number]>;
+  readonly #readState: Database.Statement<[], [string, number]>;
+  readonly #raise: Database.Statement<[number, number]>;
+
+  constructor(database: Database.Database) {
+    this.#database = database;
+    this.#put = database.prepare(
+      "INSERT INTO records (key, value, version, expires_at) VALUES (?, ?, ?, ?) ON CONFLICT (key) DO UPDATE " +
+        "SET value = excluded.value, version = excluded.version, expires_at = excluded.expires_at " +
+        "WHERE excluded.version > version",
+    );
+    // A put that expired while it waited is sent as a delete of the same version.
+    this.#delete = database.prepare("DELETE FROM records WHERE key = ? AND version <= ?");
+    this.#clearAll = database.prepare("DELETE FROM records");
+    this.#clearOlder = database.prepare("DELETE FROM records WHERE key >= ? AND version < ?");
+    this.#clearRange = database.prepare("DELETE FROM records WHERE key >= ? AND key < ? AND version < ?");
+    this.#readState = database.prepare<[], [string, number]>("SELECT store_id, high_version FROM leakdb").raw();
+    this.#raise = database.prepare("UPDATE leakdb SET high_version = ? WHERE high_version < ?");
+  }
+
+  state(): { storeId: string; highVersion: number } {
+    const [storeId, highVersion] = this.#readState.get() as [string, number];
+    return { storeId, highVersion };
+  }
+
+  /** @returns the mutations that can never be stored; the others are, all or none. */
+  write(batch: readonly Mutation[]): Rejected[] {
+    this.#database.exec("BEGIN IMMEDIATE");
+    try {
+      const rejected = this.#apply(batch);
+      this.#database.exec("COMMIT");
+      return rejected;
+    } catch (error) {
+      if (this.#database.inTransaction) this.#database.exec("ROLLBACK");
+      throw error;
+    }
+  }
+
+  #apply(batch: readonly Mutation[]): Rejected[] {
+    const rejected: Rejected[] = [];
+    let { highVersion } = this.state();
+    let places: Place[] = [];
+    for (const [index, mutation] of batch.entries()) {
+      if (mutation.type === "clear") {
+        this.#applySorted(places, rejected);
+        places = [];
+        this.#clear(mutation, highVersion);
+      } else {
+        places.push({ mutation, index });
+      }
+      if (mutation.version > highVersion) highVersion = mutation.version;
+    }
+    this.#applySorted(places, rejected);
+    this.#raise.run(highVersion, highVersion);
+    return rejected;
+  }
+
+  #applySorted(places: Place[], rejected: Rejected[]): void {
+    for (const { mutation, index } of places.sort(byKey)) {
+      if (mutation.type === "delete") {
+        this.#delete.run(mutation.key, mutation.version);
+        continue;
+      }
+      try {
+        this.#put.run(mutation.key, mutation.value, mutation.version, mutation.expiresAt);
+      } catch (error) {
+        if (!isRowFault(error)) throw error;
+        rejected.push({ index, error: error as Error });
+      }
+    }
+  }
+
+  #clear({ prefix, version }: Clear, highVersion: number): void {
+    const end = endOfPrefix(prefix);
+    // Newer than all that was ever stored: SQLite then drops whole pages instead of looking at each record.
+    if (prefix === "" && version > highVersion) this.#clearAll.run();
+    else if (end === undefined) this.#clearOlder.run(prefix, version);
+    else this.#clearRange.run(prefix, end, version);
+  }
+}
