@@ -96,7 +96,7 @@ async function checkWithSqlite(temporary, core, sqlite) {
     await runCommand(process.execPath, [join(typescript, "..", "bin", "tsc"), "-p", "."], folder);
   });
   await check("the TypeScript program runs", async () => {
-    await runCommand(process.execPath, [join("built", "write-behind.js")], folder);
+    await runCommand(process.execPath, [join("built", "write-behind.mjs")], folder);
   });
   await check("a CommonJS program runs with require()", async () => {
     await runCommand(process.execPath, ["write-behind.cjs"], folder);

@@ -18,8 +18,6 @@ const storage = await PersistentQueueStorage.open<Session>({ adapter: sqlite({ f
 const version: number = storage.set("session:1", session);
 storage.update("session:1", (old) => old && { ...old, visits: old.visits + 1 });
 storage.set("session:2", session, { ttl: 60_000 });
-// @ts-expect-error: a number is no Session
-storage.add.bind(storage)("session:1", 7);
 await storage.persisted(version, "stored");
 await storage.flush();
 await storage.close();
@@ -34,4 +32,15 @@ assert.throws(
   () => again.set("session:1", session),
   (error) => isLeakDBError(error) && error.code === "LEAKDB_CLOSED",
 );
+
+{
+  await using third = await PersistentQueueStorage.open<Session>({ adapter: sqlite({ filename }) });
+  assert.equal(third.has("session:2"), false);
+}
 await rm(filename);
+
+/** Never called: that it does not compile is the test. */
+export function storeNumber(sessions: PersistentQueueStorage<Session>): number {
+  // @ts-expect-error: a number is no Session
+  return sessions.set("session:1", 7);
+}
