@@ -9,8 +9,11 @@ export type TimerHandle = unknown;
 export interface Clock {
   /** Milliseconds since 1970. May step back or forward, as a wall clock does. */
   now(): number;
-  /** Calls `callback` once, after `delayMs` milliseconds at the earliest. */
-  setTimeout(callback: () => void, delayMs: number): TimerHandle;
+  /**
+   * Calls `callback` once, after `delayMs` milliseconds at the earliest. While such a timer waits the process lives;
+   * an `idle` one (housekeeping) does not keep it alive.
+   */
+  setTimeout(callback: () => void, delayMs: number, idle?: boolean): TimerHandle;
   clearTimeout(handle: TimerHandle): void;
 }
 
@@ -31,7 +34,6 @@ function endTurn(): void {
 
 /**
  * The wall clock, read once a turn of the event loop: `Date.now()` costs about 40 ns, as much as a whole `get`.
- * Its timers never keep the process alive.
  */
 export const systemClock: Clock = {
   now(): number {
@@ -47,8 +49,9 @@ export const systemClock: Clock = {
     }
     return cachedNowMs;
   },
-  setTimeout(callback, delayMs) {
-    return setTimeout(callback, Math.min(delayMs, TIMER_DELAY_MAX_MS)).unref();
+  setTimeout(callback, delayMs, idle = false) {
+    const timer = setTimeout(callback, Math.min(delayMs, TIMER_DELAY_MAX_MS));
+    return idle ? timer.unref() : timer;
   },
   clearTimeout(handle) {
     clearTimeout(handle as NodeJS.Timeout | undefined);

@@ -61,6 +61,6 @@ export class LeakDBError extends Error {
 /** True when `error` is an operational error of LeakDB, whichever copy of the package made it. */
 export function isLeakDBError(error: unknown): error is LeakDBError {
   if (!(error instanceof Error)) return false;
-  const code: unknown = (error as { code?: unknown }).code;
-  return typeof code === "string" && (ERROR_CODES as readonly string[]).includes(code);
+  const { code, retryable } = error as { code?: unknown; retryable?: unknown };
+  return typeof retryable === "boolean" && (ERROR_CODES as readonly unknown[]).includes(code);
 }

@@ -1,1 +1,49 @@
-export {};
+/**
+ * LeakDB: a memory-first key-value store. Start with `PersistentQueueStorage` and an adapter package, or with
+ * `DefaultStorage` for memory alone.
+ */
+
+export type { Adapter, Clock } from "./adapter.js";
+export { systemClock } from "./clock.js";
+export type { Codec } from "./codec/codec.js";
+export { jsonCodec } from "./codec/json-codec.js";
+export { msgpackCodec } from "./codec/msgpack-codec.js";
+export { ERROR_CODES, type ErrorCode, isLeakDBError, LeakDBError } from "./errors.js";
+export type { DeadLetter } from "./queue/dead-letters.js";
+export { type Closable, type CloseOnSignalOptions, closeOnSignal } from "./storage/close-on-signal.js";
+export { DefaultStorage, type DefaultStorageOptions } from "./storage/default-storage.js";
+export type { StorageEvents, StorageListener } from "./storage/events.js";
+export type { CloseOptions, FlushOptions, PersistedOptions, WaitingOptions } from "./storage/lifecycle.js";
+export type {
+  ClearOptions,
+  CounterOf,
+  EntriesInput,
+  Entry,
+  ExpiryOptions,
+  IncrOptions,
+  KeyOptions,
+  Promised,
+  RangeOptions,
+  Reads,
+  SetOptions,
+  Writes,
+} from "./storage/operations.js";
+export type {
+  DurabilityLevel,
+  MemoryOptions,
+  OpenProgress,
+  PersistentOptions,
+  QueueOptions,
+  RetryOptions,
+  ValuePolicy,
+} from "./storage/options.js";
+export {
+  PersistentQueueStorage,
+  type PersistentQueueStorageOptions,
+} from "./storage/persistent-queue-storage.js";
+export { PersistentStorage, type PersistentStorageOptions } from "./storage/persistent-storage.js";
+export { QueueStorage, type QueueStorageOptions } from "./storage/queue-storage.js";
+export type { StorageStats } from "./storage/stats.js";
+export type { Unwritten } from "./storage/unwritten.js";
+export type { Namespace, NamespaceOptions } from "./storage/view.js";
+export type { QueueItem, WorkerContext, WorkerProcess, WorkerProcessBatch } from "./worker/process-sink.js";

@@ -9,7 +9,7 @@
  */
 
 import { type MessagePort, parentPort, workerData } from "node:worker_threads";
-import type { Adapter, StoredRecord } from "../adapter.js";
+import { type Adapter, AdapterError, type StoredRecord } from "../adapter.js";
 import {
   type Call,
   type FromThread,
@@ -149,7 +149,8 @@ class AdapterServer {
           running.wake = resolve;
         });
       }
-      if (signal.aborted) return;
+      // A scan that just ended would look complete.
+      if (signal.aborted) throw new AdapterError("the scan was cut short", { kind: "transient" });
       running.pagesLeft -= 1;
       const buffer = packRows(page);
       this.#send({ type: "page", id, buffer }, buffer);

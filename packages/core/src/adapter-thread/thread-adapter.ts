@@ -28,7 +28,7 @@ const PACK_SLICE_MS = 1;
 /** Rows between two looks at the time; at some hundred nanoseconds a row far below a slice. */
 const PACK_ROWS_PER_LOOK = 256;
 
-/** For tests: ends the thread as a crash between two calls would. */
+/** For tests: ends the thread as a crash between two calls would; resolves when it has ended. */
 export const killThread = Symbol.for("leakdb.adapter-thread.kill");
 
 export interface ThreadAdapterOptions {
@@ -42,7 +42,7 @@ export interface ThreadAdapterOptions {
 }
 
 export interface ThreadAdapter extends Adapter {
-  [killThread](): void;
+  [killThread](): Promise<void>;
 }
 
 /** An {@link Adapter} whose work is done by the one that `worker` serves, on a thread started at each `open`. */
@@ -73,7 +73,8 @@ class AdapterOnThread implements ThreadAdapter {
     if (this.#context !== undefined) throw new Error(`${this.name} is open already; close it first`);
     context.signal.throwIfAborted();
     this.#context = context;
-    await this.#closed;
+    // What it rejected with was told to its caller; the thread has ended either way.
+    await this.#closed?.catch(() => undefined);
     this.#closed = undefined;
     try {
       const { link, state } = await this.#start(context, context.signal);
@@ -127,8 +128,10 @@ class AdapterOnThread implements ThreadAdapter {
     return this.#closed;
   }
 
-  [killThread](): void {
-    this.#link?.notify({ type: "kill" });
+  async [killThread](): Promise<void> {
+    const link = this.#link;
+    link?.notify({ type: "kill" });
+    await link?.wait(link.ended);
   }
 
   async #close(): Promise<void> {

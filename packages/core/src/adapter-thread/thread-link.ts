@@ -72,7 +72,7 @@ export class ThreadLink {
    * be in the middle of the call, and `close` waits until it no longer is.
    */
   async call(call: Call, signal?: AbortSignal): Promise<Settled> {
-    if (!this.alive) throw this.#endError("was not there");
+    this.#requireOpen();
     if (call.type === "close") this.#closing = true;
     const id = this.#nextId();
     let onAbort: (() => void) | undefined;
@@ -89,7 +89,8 @@ export class ThreadLink {
       };
     });
     this.#post({ ...call, id, now: this.#context.clock.now() }, call.type === "write" ? [call.batch] : []);
-    if (onAbort !== undefined) signal?.addEventListener("abort", onAbort, { once: true });
+    if (signal?.aborted === true) onAbort?.();
+    else if (onAbort !== undefined) signal?.addEventListener("abort", onAbort, { once: true });
     try {
       return await this.wait(answer);
     } finally {
@@ -99,7 +100,7 @@ export class ThreadLink {
 
   /** The pages of a scan, in order; ends when the scan does. */
   scan(range: { readonly prefix?: string; readonly after?: string }): ScanPages {
-    if (!this.alive) throw this.#endError("was not there");
+    this.#requireOpen();
     const id = this.#nextId();
     const pages = new ScanPages(this, id);
     this.#scans.set(id, pages);
@@ -127,6 +128,15 @@ export class ThreadLink {
       this.#waiters -= 1;
       if (this.#waiters === 0) this.#worker.unref();
     }
+  }
+
+  #requireOpen(): void {
+    if (!this.alive) throw this.#endError("has ended");
+    if (!this.#closing) return;
+    throw new AdapterError(`${this.#name} was closed before the call was sent`, {
+      kind: "transient",
+      code: "LEAKDB_CLOSED",
+    });
   }
 
   #nextId(): number {

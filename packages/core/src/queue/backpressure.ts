@@ -1,0 +1,61 @@
+/**
+ * How much waits, and who must slow down for it (I5). Counts mutations that have been made and are not settled: in
+ * a line, in a batch, or retrying; dead letters count towards the capacity alone, since they wait for a person.
+ */
+
+import { LeakDBError } from "../errors.js";
+import { startWait, type WaitOptions } from "../wait.js";
+
+export class Backpressure {
+  readonly #highWaterMark: number;
+  readonly #capacity: number;
+  readonly #onDrain: () => void;
+  #waiters: (() => void)[] = [];
+  /** Mutations not settled. */
+  depth = 0;
+  /** Standing dead letters. */
+  deadLetters = 0;
+  /** True from the high-water mark on, until the depth is back at it. */
+  needDrain = false;
+
+  constructor(options: { highWaterMark: number; capacity: number }, onDrain: () => void) {
+    this.#highWaterMark = options.highWaterMark;
+    this.#capacity = options.capacity;
+    this.#onDrain = onDrain;
+  }
+
+  /** @throws LEAKDB_QUEUE_FULL when `count` further mutations do not fit; nothing has changed then. */
+  admit(count: number): void {
+    if (this.depth + this.deadLetters + count <= this.#capacity) return;
+    throw new LeakDBError(
+      "LEAKDB_QUEUE_FULL",
+      `${this.depth} mutations wait and ${this.deadLetters} are dead letters: that is the capacity of ` +
+        `${this.#capacity}. Await drained() before writing further keys, or see why the backend does not take them`,
+    );
+  }
+
+  add(): void {
+    this.depth += 1;
+    if (this.depth > this.#highWaterMark) this.needDrain = true;
+  }
+
+  remove(): void {
+    this.depth -= 1;
+    if (!this.needDrain || this.depth > this.#highWaterMark) return;
+    this.needDrain = false;
+    this.#onDrain();
+    const waiters = this.#waiters;
+    this.#waiters = [];
+    for (const resolve of waiters) resolve();
+  }
+
+  /** Resolves once `needDrain` is false. */
+  drained(options: WaitOptions): Promise<void> {
+    if (!this.needDrain) return Promise.resolve();
+    const wait = startWait(options, () => {
+      this.#waiters = this.#waiters.filter((waiter) => waiter !== wait.resolve);
+    });
+    this.#waiters.push(wait.resolve);
+    return wait.promise;
+  }
+}

@@ -1,0 +1,97 @@
+/**
+ * Mutations that will not reach the backend by themselves: refused for good, not encodable, or failed too often.
+ * They stay readable in memory, count towards the capacity, and stand until they are discarded, or until a retry or
+ * a newer mutation of their key has been stored (I6, I10: nothing is lost in silence).
+ */
+
+import type { Backpressure } from "./backpressure.js";
+import type { Item } from "./item.js";
+
+/** One standing dead letter, as `deadLetters()` lists it. */
+export interface DeadLetter {
+  readonly operation: "put" | "delete" | "clear";
+  /** The key; of a clear, its prefix. */
+  readonly key: string;
+  readonly version: number;
+  /** What refused it; its `code` says how. */
+  readonly error: Error;
+  readonly attempts: number;
+  /** When the mutation was made. */
+  readonly date: Date;
+  /** Puts it back in the queue with its version; false when it no longer stands. */
+  retry(): boolean;
+  /** Gives it up: memory keeps its value, the backend what it had. False when it no longer stands. */
+  discard(): boolean;
+}
+
+export interface Dead {
+  readonly item: Item;
+  readonly error: Error;
+  /** It is in the queue again; it stands until that has been stored. */
+  isRetrying: boolean;
+}
+
+export class DeadLetters {
+  readonly #backpressure: Backpressure;
+  readonly #standing = new Set<Dead>();
+  /** A coalescing queue has one a key; where every item is delivered, a key may have several. */
+  readonly #byKey = new Map<string, Set<Dead>>();
+
+  constructor(backpressure: Backpressure) {
+    this.#backpressure = backpressure;
+  }
+
+  get size(): number {
+    return this.#standing.size;
+  }
+
+  has(dead: Dead): boolean {
+    return this.#standing.has(dead);
+  }
+
+  add(item: Item, error: Error): Dead {
+    const dead: Dead = { item, error, isRetrying: false };
+    this.#standing.add(dead);
+    const ofKey = this.#byKey.get(item.key);
+    if (ofKey) ofKey.add(dead);
+    else this.#byKey.set(item.key, new Set([dead]));
+    this.#backpressure.deadLetters += 1;
+    return dead;
+  }
+
+  /** True when it stood. */
+  remove(dead: Dead): boolean {
+    if (!this.#standing.delete(dead)) return false;
+    const ofKey = this.#byKey.get(dead.item.key);
+    ofKey?.delete(dead);
+    if (ofKey?.size === 0) this.#byKey.delete(dead.item.key);
+    this.#backpressure.deadLetters -= 1;
+    return true;
+  }
+
+  /** A newer mutation of the key has been answered: older ones no longer matter. */
+  removeOlder(key: string, version: number): void {
+    if (this.#standing.size === 0) return;
+    for (const dead of [...(this.#byKey.get(key) ?? [])]) {
+      if (dead.item.type !== "clear" && dead.item.version <= version) this.remove(dead);
+    }
+  }
+
+  /** A clear has been stored: it covers every older mutation of its keys, and older clears of narrower prefixes. */
+  removeCleared(prefix: string, version: number): void {
+    for (const dead of [...this.#standing]) {
+      if (dead.item.key.startsWith(prefix) && dead.item.version <= version) this.remove(dead);
+    }
+  }
+
+  /** Those whose mutations a barrier at `version` covers, of one key if given. */
+  covered(version: number, key?: string): Dead[] {
+    if (this.#standing.size === 0) return [];
+    const among = key === undefined ? this.#standing : (this.#byKey.get(key) ?? []);
+    return [...among].filter((dead) => dead.item.firstVersion <= version);
+  }
+
+  *standing(): Generator<Dead, void, undefined> {
+    for (const dead of this.#standing) if (!dead.isRetrying) yield dead;
+  }
+}

@@ -1,0 +1,37 @@
+/**
+ * Draining at the end of the process, opt-in: Node runs no exit hook on a signal that could wait for a backend.
+ */
+
+export interface CloseOnSignalOptions {
+  /** Default `["SIGTERM", "SIGINT"]`. */
+  signals?: readonly NodeJS.Signals[] | undefined;
+  /** Milliseconds for draining, as of `close`. */
+  timeout?: number | undefined;
+}
+
+/** Anything that closes: a storage, or several behind one object. */
+export interface Closable {
+  close(options?: { timeout?: number | undefined }): Promise<void>;
+}
+
+/**
+ * Closes the storage at the first of the signals, then lets the signal end the process as it would have. A close
+ * that is incomplete is a process warning. Returns what takes the listeners back.
+ */
+export function closeOnSignal(storage: Closable, options: CloseOnSignalOptions = {}): () => void {
+  const { signals = ["SIGTERM", "SIGINT"], timeout } = options;
+  const remove = (): void => {
+    for (const signal of signals) process.off(signal, onSignal);
+  };
+  const onSignal = (signal: NodeJS.Signals): void => {
+    storage
+      .close({ timeout })
+      .catch((error: unknown) => process.emitWarning(error instanceof Error ? error : String(error)))
+      .finally(() => {
+        remove();
+        process.kill(process.pid, signal);
+      });
+  };
+  for (const signal of signals) process.on(signal, onSignal);
+  return remove;
+}

@@ -1,0 +1,48 @@
+/**
+ * What a storage tells its listeners. None of the events is called `error`, so none ends a process that does not
+ * listen. A listener that throws does not disturb the storage: its error is thrown again by itself, as uncaught.
+ */
+
+import { EventEmitter } from "node:events";
+import type { DeadLetter } from "../queue/dead-letters.js";
+
+export interface StorageEvents {
+  /** Fewer keys wait than the high-water mark again. */
+  drain: [];
+  /** Nothing waits any more: everything up to `version` has been stored or is a dead letter. */
+  flush: [{ version: number }];
+  /** Something failed and is tried again after `delayMs`. */
+  retry: [{ error: Error; items: number; delayMs: number }];
+  deadLetter: [DeadLetter];
+  /** A failure behind the scenes: a lost connection, a failed reopening, an answer too late. */
+  fault: [Error];
+  close: [];
+}
+
+export type StorageListener<Name extends keyof StorageEvents> = (...args: StorageEvents[Name]) => void;
+
+export class Events {
+  readonly #emitter = new EventEmitter();
+
+  on<Name extends keyof StorageEvents>(name: Name, listener: StorageListener<Name>): void {
+    this.#emitter.on(name, listener as (...args: unknown[]) => void);
+  }
+
+  once<Name extends keyof StorageEvents>(name: Name, listener: StorageListener<Name>): void {
+    this.#emitter.once(name, listener as (...args: unknown[]) => void);
+  }
+
+  off<Name extends keyof StorageEvents>(name: Name, listener: StorageListener<Name>): void {
+    this.#emitter.off(name, listener as (...args: unknown[]) => void);
+  }
+
+  emit<Name extends keyof StorageEvents>(name: Name, ...args: StorageEvents[Name]): void {
+    try {
+      this.#emitter.emit(name, ...args);
+    } catch (error) {
+      process.nextTick(() => {
+        throw error;
+      });
+    }
+  }
+}

@@ -1,0 +1,233 @@
+/**
+ * What every storage has beside its data: versions, statistics, barriers, dead letters, backpressure, events and the
+ * close. A storage is a view of all its keys with a lifecycle.
+ */
+
+import { LeakDBError } from "../errors.js";
+import type { DeadLetter } from "../queue/dead-letters.js";
+import type { Item } from "../queue/item.js";
+import { startWait, type WaitOptions } from "../wait.js";
+import type { Engine } from "./engine.js";
+import type { StorageEvents, StorageListener } from "./events.js";
+import type { KeyOptions } from "./operations.js";
+import { type DurabilityLevel, duration } from "./options.js";
+import { Scope } from "./scope.js";
+import { type StorageStats, statsOf } from "./stats.js";
+import { type Unwritten, unwrittenOf } from "./unwritten.js";
+import { View } from "./view.js";
+import type { Mode } from "./writer.js";
+
+export interface WaitingOptions {
+  /** Milliseconds until `LEAKDB_TIMEOUT`; `Infinity` waits for ever. Default: the storage's `flushTimeout`. */
+  timeout?: number | undefined;
+  /** Ends the waiting, not the write: the promise rejects with `signal.reason`. */
+  signal?: AbortSignal | undefined;
+}
+
+export interface PersistedOptions extends WaitingOptions, KeyOptions {
+  /** Wait for this key's writes alone. */
+  key?: string | undefined;
+}
+
+export interface FlushOptions extends WaitingOptions {
+  /** Wait for what was written up to this version. Default: everything. */
+  upTo?: number | undefined;
+  /** Default `"stored"`. */
+  level?: DurabilityLevel | undefined;
+}
+
+export interface CloseOptions {
+  /** Milliseconds for draining. Default: the storage's `flushTimeout`. */
+  timeout?: number | undefined;
+}
+
+export abstract class Lifecycle<V, M extends Mode> extends View<V, M> {
+  readonly #engine: Engine<M>;
+  #closing: Promise<void> | undefined;
+
+  constructor(engine: Engine<M>) {
+    super(engine.store, engine.writer, new Scope("", engine.store.values));
+    this.#engine = engine;
+  }
+
+  /** Live entries. */
+  get size(): number {
+    return this.#engine.store.table.size;
+  }
+
+  /** The last version issued, or read at the opening. */
+  get version(): number {
+    return this.#engine.store.versions.last;
+  }
+
+  /** True while more keys wait than the high-water mark: `await drained()` before writing more. */
+  get needDrain(): boolean {
+    return this.#engine.pipeline?.backpressure.needDrain ?? false;
+  }
+
+  stats(): StorageStats {
+    return statsOf(this.#engine);
+  }
+
+  /** `foobar.db 12288 bytes :: 3 items in queue :: 3 items in storage memory` */
+  override toString(): string {
+    const { name, session, pipeline } = this.#engine;
+    const parts = [session === undefined ? name : `${name} ${session.bytes} bytes`];
+    if (pipeline !== undefined) parts.push(`${pipeline.backpressure.depth} items in queue`);
+    parts.push(`${this.size} items in storage memory`);
+    return parts.join(" :: ");
+  }
+
+  /**
+   * Resolves when the write with this version, and all before it, have reached `level`; with `key`, that key's
+   * writes alone. Does not make anything due: see `flush`.
+   * @throws LEAKDB_FLUSH_FAILED while a dead letter it covers stands, LEAKDB_TIMEOUT, LEAKDB_NOT_SUPPORTED
+   */
+  async persisted(version: number, level: DurabilityLevel = "stored", options: PersistedOptions = {}): Promise<void> {
+    this.#checkVersion(version);
+    const { pipeline, store } = this.#engine;
+    const synced = this.#checkLevel(level);
+    const wait = this.#waitOptions(options, "persisted");
+    const key = options.key === undefined ? undefined : `${options.keyPrefix ?? ""}${options.key}`;
+    if (key !== undefined) store.checkKey(key);
+    options.signal?.throwIfAborted();
+    if (level === "memory" || pipeline === undefined) return;
+    await pipeline.barriers.wait({ version, key, synced }, wait);
+  }
+
+  /**
+   * Makes everything due at once and resolves when what was written up to `upTo` has reached `level`.
+   * @throws as `persisted`
+   */
+  async flush(options: FlushOptions = {}): Promise<void> {
+    const { upTo = this.version, level = "stored" } = options;
+    this.#checkVersion(upTo);
+    const { pipeline } = this.#engine;
+    const wait = this.#waitOptions(options, "flush");
+    options.signal?.throwIfAborted();
+    // Where there is nothing to flush to, memory is as far as anything goes.
+    if (pipeline === undefined && options.level === undefined) return;
+    const synced = this.#checkLevel(level);
+    if (level === "memory" || pipeline === undefined) return;
+    await pipeline.flush({ version: upTo, synced }, wait);
+  }
+
+  /** The mutations that will not be stored by themselves; each can be retried or discarded. */
+  deadLetters(): DeadLetter[] {
+    return this.#engine.pipeline?.deadLetters() ?? [];
+  }
+
+  /** Resolves once `needDrain` is false. @throws LEAKDB_TIMEOUT */
+  async drained(options: WaitingOptions = {}): Promise<void> {
+    const wait = this.#waitOptions(options, "drained");
+    options.signal?.throwIfAborted();
+    await this.#engine.pipeline?.backpressure.drained(wait);
+  }
+
+  /**
+   * Refuses mutators from the call on, drains, syncs, closes the backend, and refuses reads from then on. Idempotent.
+   * @throws LEAKDB_CLOSE_INCOMPLETE with `unwritten`, the mutations that were not stored, when the time is over or
+   *   dead letters stand
+   */
+  close(options: CloseOptions = {}): Promise<void> {
+    if (this.#closing === undefined) {
+      // A bad option must not leave the storage half closed.
+      const wait = this.#waitOptions(options, "close");
+      this.#closing = this.#close(wait);
+    }
+    return this.#closing;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  on<Name extends keyof StorageEvents>(name: Name, listener: StorageListener<Name>): this {
+    this.#engine.events.on(name, listener);
+    return this;
+  }
+
+  once<Name extends keyof StorageEvents>(name: Name, listener: StorageListener<Name>): this {
+    this.#engine.events.once(name, listener);
+    return this;
+  }
+
+  off<Name extends keyof StorageEvents>(name: Name, listener: StorageListener<Name>): this {
+    this.#engine.events.off(name, listener);
+    return this;
+  }
+
+  async #close(wait: WaitOptions): Promise<void> {
+    const { store, pipeline, events } = this.#engine;
+    store.isClosing = true;
+    let unwritten: Unwritten[] = [];
+    let cause: unknown;
+    const deadline = startWait(wait);
+    const drained = pipeline === undefined ? Promise.resolve() : this.#drain(pipeline);
+    drained.catch(() => undefined);
+    try {
+      await Promise.race([drained, deadline.promise]);
+    } catch (error) {
+      cause = error;
+    }
+    if (pipeline !== undefined) {
+      // Whatever is not stored now is given back; what is in flight may still be stored, and is given back too.
+      const stopped = pipeline.stop();
+      unwritten = pipeline.unwritten().flatMap((item: Item) => unwrittenOf(item, store));
+      const ended = stopped.then(() => this.#engine.session?.close());
+      ended.catch((error: unknown) => events.emit("fault", error as Error));
+      await Promise.race([ended, deadline.promise]).catch((error: unknown) => {
+        cause ??= error;
+      });
+    }
+    deadline.resolve();
+    store.close();
+    events.emit("close");
+    if (unwritten.length === 0 && cause === undefined) return;
+    throw closeIncomplete(unwritten, cause);
+  }
+
+  async #drain(pipeline: NonNullable<Engine<M>["pipeline"]>): Promise<void> {
+    const { session, store } = this.#engine;
+    const unlimited = { clock: store.clock, timeoutMs: Infinity, timeoutError: () => new Error("no deadline") };
+    const synced = session?.adapter.capabilities.levels.includes("synced") ?? false;
+    await pipeline.flush({ version: this.version, synced }, unlimited);
+  }
+
+  /** True when the level asks for a sync. @throws LEAKDB_NOT_SUPPORTED, TypeError */
+  #checkLevel(level: DurabilityLevel): boolean {
+    const { pipeline, session } = this.#engine;
+    const levels: readonly string[] = session?.adapter.capabilities.levels ?? (pipeline ? ["stored"] : []);
+    if (level === "memory" || levels.includes(level)) return level === "synced";
+    if (level !== "journaled" && level !== "stored" && level !== "synced") {
+      throw new TypeError('level must be "memory", "journaled", "stored" or "synced"');
+    }
+    const known = ["memory", ...levels].join(", ");
+    throw new LeakDBError("LEAKDB_NOT_SUPPORTED", `this storage has no level "${level}", only: ${known}`);
+  }
+
+  #checkVersion(version: number): void {
+    if (typeof version !== "number") throw new TypeError("version must be a number, as set returns it");
+    if (!(version >= 0 && version <= this.version)) {
+      throw new RangeError("version must be one that this storage has issued");
+    }
+  }
+
+  #waitOptions(options: WaitingOptions, name: string): WaitOptions {
+    const { clock } = this.#engine.store;
+    const timeoutMs = duration("timeout", options.timeout ?? this.#engine.flushTimeoutMs);
+    const timeoutError = (): LeakDBError => {
+      const waiting = this.#engine.pipeline?.backpressure.depth ?? 0;
+      const message = `${name} did not end within ${timeoutMs} ms: ${waiting} mutations wait. They are still tried`;
+      return new LeakDBError("LEAKDB_TIMEOUT", message);
+    };
+    return { clock, timeoutMs, signal: options.signal, timeoutError };
+  }
+}
+
+function closeIncomplete(unwritten: Unwritten[], cause: unknown): LeakDBError {
+  const message =
+    `${unwritten.length} mutation${unwritten.length === 1 ? " was" : "s were"} not stored before the close ended: ` +
+    '"unwritten" of this error has them, to be written elsewhere or again';
+  return Object.assign(new LeakDBError("LEAKDB_CLOSE_INCOMPLETE", message, { cause }), { unwritten });
+}

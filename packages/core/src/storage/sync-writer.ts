@@ -1,0 +1,157 @@
+/**
+ * The synchronous writer: memory changes at the call, and the write-behind queue, where there is one, is told. All
+ * checks come before the first change, so an operation that throws has changed nothing (I8).
+ */
+
+import { type Current, type Decision, expiryOf } from "./decisions.js";
+import type { ClearOptions, EntriesInput, KeyOptions, SetOptions } from "./operations.js";
+import type { Scope } from "./scope.js";
+import type { Store } from "./store.js";
+import type { WriteBehind } from "./write-behind.js";
+import { pairsOf, UpdateGuard, type Writer } from "./writer.js";
+
+export class SyncWriter implements Writer<"sync"> {
+  readonly #store: Store;
+  readonly #behind: WriteBehind | undefined;
+  readonly #guard = new UpdateGuard();
+
+  constructor(store: Store, behind?: WriteBehind) {
+    this.#store = store;
+    this.#behind = behind;
+  }
+
+  set(scope: Scope, key: string, value: unknown, options: SetOptions | undefined): number {
+    this.#store.checkWritable();
+    const expiresAt = options === undefined ? 0 : (expiryOf(options, this.#store.clock.now()) ?? 0);
+    return this.#put(scope.keyOf(key, options), this.#store.toStored(value, scope.values), expiresAt);
+  }
+
+  setMulti(scope: Scope, entries: EntriesInput<unknown>, options: SetOptions | undefined): number {
+    this.#store.checkWritable();
+    const { table } = this.#store;
+    const expiresAt = expiryOf(options, this.#store.clock.now()) ?? 0;
+    const stored = new Map<string, unknown>();
+    for (const [key, value] of pairsOf(entries)) {
+      const fullKey = scope.keyOf(key, options);
+      this.#store.checkKey(fullKey);
+      this.#guard.check(fullKey);
+      stored.set(fullKey, this.#store.toStored(value, scope.values));
+    }
+    this.#admit([...stored.keys()].map((key) => table.find(key)));
+    const inserted: number[] = [];
+    try {
+      for (const key of stored.keys()) if (table.find(key) < 0) inserted.push(table.insert(key));
+    } catch (error) {
+      for (const slot of inserted) table.remove(slot, 0);
+      throw error;
+    }
+    for (const [key, value] of stored) this.#apply(table.find(key), value, expiresAt);
+    return this.#store.versions.last;
+  }
+
+  decide<Result>(
+    scope: Scope,
+    key: string,
+    options: KeyOptions | undefined,
+    decide: (current: Current | undefined) => Decision<Result>,
+  ): Result {
+    const store = this.#store;
+    store.checkWritable();
+    const fullKey = scope.keyOf(key, options);
+    const slot = store.table.find(fullKey);
+    if (slot < 0) store.checkKey(fullKey);
+    const decision = this.#guard.run(fullKey, () => decide(currentOf(store, scope, fullKey)));
+    switch (decision.change) {
+      case "none":
+        return decision.result;
+      case "put":
+        return decision.result(this.#put(fullKey, store.toStored(decision.value, scope.values), decision.expiresAt));
+      case "touch":
+        // What `decide` ran may have taken other slots, never this one: the guard holds its key.
+        return decision.result(this.#put(fullKey, store.table.value(slot), decision.expiresAt));
+      case "delete":
+        return decision.result(this.#remove(slot));
+    }
+  }
+
+  deleteMulti(scope: Scope, keys: Iterable<string>, options: KeyOptions | undefined): number {
+    const store = this.#store;
+    store.checkWritable();
+    const slots = new Set<number>();
+    for (const key of keys) {
+      const fullKey = scope.keyOf(key, options);
+      const slot = store.table.find(fullKey);
+      if (slot < 0) store.checkKey(fullKey);
+      this.#guard.check(fullKey);
+      if (slot >= 0 && store.table.liveValue(slot) !== undefined) slots.add(slot);
+    }
+    this.#admit(slots);
+    for (const slot of slots) this.#remove(slot);
+    return slots.size;
+  }
+
+  clear(scope: Scope, options: ClearOptions | undefined): number {
+    const store = this.#store;
+    store.checkWritable();
+    const prefix = clearedPrefix(scope, options);
+    this.#guard.checkPrefix(prefix);
+    const version = store.versions.next();
+    // A clear of everything makes room for itself.
+    if (prefix !== "") this.#behind?.backpressure.admit(1);
+    const onHeld = this.#behind?.noteClear(prefix, version);
+    return store.table.clear(prefix, onHeld);
+  }
+
+  /** @throws LEAKDB_QUEUE_FULL unless a mutation of each of the slots fits */
+  #admit(slots: Iterable<number>): void {
+    const behind = this.#behind;
+    if (behind === undefined) return;
+    let count = 0;
+    for (const slot of slots) if (behind.needsRoom(slot)) count += 1;
+    behind.backpressure.admit(count);
+  }
+
+  #put(key: string, stored: unknown, expiresAt: number): number {
+    this.#guard.check(key);
+    const { table } = this.#store;
+    let slot = table.find(key);
+    if (slot < 0) this.#store.checkKey(key);
+    if (this.#behind?.needsRoom(slot)) this.#behind.backpressure.admit(1);
+    if (slot < 0) slot = table.insert(key);
+    return this.#apply(slot, stored, expiresAt);
+  }
+
+  #apply(slot: number, stored: unknown, expiresAt: number): number {
+    const version = this.#store.versions.next();
+    this.#behind?.note("put", slot, stored, version, expiresAt);
+    this.#store.table.put(slot, stored, version, expiresAt);
+    return version;
+  }
+
+  #remove(slot: number): number {
+    if (this.#behind?.needsRoom(slot)) this.#behind.backpressure.admit(1);
+    const version = this.#store.versions.next();
+    this.#behind?.note("delete", slot, undefined, version, 0);
+    this.#store.table.remove(slot, version);
+    return version;
+  }
+}
+
+/** The live entry of a key, its value as the scope's policy reads it. */
+export function currentOf(store: Store, scope: Scope, key: string): Current | undefined {
+  const slot = store.table.find(key);
+  const stored = slot < 0 ? undefined : store.table.liveValue(slot);
+  if (stored === undefined) return undefined;
+  return {
+    value: store.fromStored(stored, scope.values, key),
+    version: store.table.version(slot),
+    expiresAt: store.table.expiresAt(slot),
+  };
+}
+
+/** The prefix of the table's keys that a clear covers. @throws TypeError */
+export function clearedPrefix(scope: Scope, options: ClearOptions | undefined): string {
+  const prefix = options?.prefix ?? "";
+  if (typeof prefix !== "string") throw new TypeError("prefix must be a string");
+  return scope.prefixOf(options) + prefix;
+}

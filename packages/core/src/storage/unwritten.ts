@@ -1,0 +1,30 @@
+/** A mutation that a close could not store, given back to whoever closed (nothing is lost in silence, I10). */
+
+import { EncodedValue } from "../codec/encoded-value.js";
+import type { Item } from "../queue/item.js";
+import type { Store } from "./store.js";
+
+export interface Unwritten {
+  readonly operation: "put" | "delete" | "clear";
+  /** The key; of a clear, its prefix. */
+  readonly key: string;
+  readonly value: unknown;
+  readonly version: number;
+  /** Milliseconds since 1970, or `undefined` for never. */
+  readonly expiresAt: number | undefined;
+}
+
+export function unwrittenOf(item: Item, store: Store): Unwritten[] {
+  if (item.parts !== undefined) return item.parts.flatMap((part) => unwrittenOf(part, store));
+  const { type, key, version, expiresAt } = item;
+  return [{ operation: type, key, value: valueOf(item, store), version, expiresAt: expiresAt || undefined }];
+}
+
+/** A batch's items have been encoded already; what waits is as the table has it. */
+function valueOf(item: Item, store: Store): unknown {
+  if (item.type !== "put") return undefined;
+  if (item.bytes > 0 && item.value instanceof Uint8Array) {
+    return store.fromStored(new EncodedValue(item.value), "copied", item.key);
+  }
+  return store.fromStored(item.value, "reference", item.key);
+}

@@ -1,0 +1,33 @@
+/**
+ * Versions: microseconds since 1970 made strictly increasing. One number serves compare-and-set, barriers, the order
+ * of the journal and fencing; it rises over restarts and clock steps, and is a safe integer until 2255.
+ */
+
+import type { Clock } from "../clock.js";
+
+const MICROSECONDS_PER_MILLISECOND = 1_000;
+
+export class Versions {
+  readonly #clock: Clock;
+  #last = 0;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** The last version issued or observed. */
+  get last(): number {
+    return this.#last;
+  }
+
+  next(): number {
+    const now = Math.floor(this.#clock.now() * MICROSECONDS_PER_MILLISECOND);
+    this.#last = now > this.#last ? now : this.#last + 1;
+    return this.#last;
+  }
+
+  /** A version from outside, such as a backend's highest: what is issued from now on is greater. */
+  observe(version: number): void {
+    if (version > this.#last) this.#last = version;
+  }
+}

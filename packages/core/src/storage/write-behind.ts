@@ -1,0 +1,354 @@
+/**
+ * Write-behind: takes note of every mutation of memory, and sees that it reaches the sink.
+ *
+ *     put, delete, clear ─▶ backpressure ─▶ WriteQueue ─▶ Lane ─▶ Sink (adapter or workerProcess)
+ *                               ▲                           │
+ *                               └── settled, or dead letter ◀┘ ─▶ W(level) ─▶ Barriers ─▶ flush, persisted
+ *
+ * While a key coalesces, its slot in the table carries the marks WAITING and IN_FLIGHT, and the newest state is read
+ * from the table when a batch is cut; otherwise every mutation is an item of its own, made at the call.
+ *
+ * Keeps I1 and I2 through the lanes, I4 through the marks, I5 through the backpressure, I6 through W, I10.
+ */
+
+import type { FailureKind } from "../adapter.js";
+import type { Clock } from "../clock.js";
+import { LeakDBError } from "../errors.js";
+import { DETACHED, IN_FLIGHT, WAITING } from "../memory/marks.js";
+import type { Table } from "../memory/table.js";
+import { Backpressure } from "../queue/backpressure.js";
+import { type BarrierOwner, Barriers } from "../queue/barriers.js";
+import { type Dead, type DeadLetter, DeadLetters } from "../queue/dead-letters.js";
+import type { Item } from "../queue/item.js";
+import { WriteQueue } from "../queue/write-queue.js";
+import { Lane, type LaneOwner } from "../worker/lane.js";
+import type { Sink } from "../worker/sink.js";
+import type { WaitOptions } from "../wait.js";
+import type { Events } from "./events.js";
+import type { ResolvedQueueOptions } from "./options.js";
+import type { Pipeline } from "./pipeline.js";
+import { UnsettledKeys } from "./unsettled-keys.js";
+import type { Versions } from "./versions.js";
+
+export interface WriteBehindParts {
+  readonly table: Table;
+  readonly versions: Versions;
+  readonly events: Events;
+  readonly clock: Clock;
+  readonly sink: Sink;
+  readonly lanes: number;
+  readonly options: ResolvedQueueOptions;
+  /** A newer mutation makes an older dead letter of its key void: true of backends, false of user items. */
+  readonly supersedes: boolean;
+  sync(): Promise<void>;
+}
+
+export class WriteBehind implements LaneOwner, BarrierOwner, Pipeline {
+  readonly #parts: WriteBehindParts;
+  readonly #table: Table;
+  readonly #versions: Versions;
+  readonly #coalesce: boolean;
+  readonly #maxSize: number;
+  readonly #queue: WriteQueue;
+  readonly #lanes: Lane[] = [];
+  readonly #deadLetters: DeadLetters;
+  readonly #unsettled: UnsettledKeys;
+  readonly backpressure: Backpressure;
+  readonly barriers: Barriers;
+  /** Something was settled since the last `flush` event. */
+  #hasSettled = false;
+  /** Mutations that found their key waiting, and so cost no write of their own. */
+  coalesced = 0;
+  /** Mutations settled as stored. */
+  stored = 0;
+  retries = 0;
+
+  constructor(parts: WriteBehindParts) {
+    this.#parts = parts;
+    this.#table = parts.table;
+    this.#versions = parts.versions;
+    this.#coalesce = parts.options.coalesce;
+    this.#maxSize = parts.options.maxSize;
+    this.backpressure = new Backpressure(parts.options, () => parts.events.emit("drain"));
+    this.#deadLetters = new DeadLetters(this.backpressure);
+    this.#unsettled = new UnsettledKeys(this.#coalesce);
+    this.barriers = new Barriers(this);
+    this.#queue = new WriteQueue(
+      parts.lanes,
+      this.#coalesce ? (slot, version) => this.#readTicket(slot, version) : undefined,
+    );
+    const laneOptions = { ...parts.options, clock: parts.clock };
+    for (let index = 0; index < parts.lanes; index += 1) {
+      this.#lanes.push(new Lane(index, this.#queue, parts.sink, this, laneOptions));
+    }
+  }
+
+  get lastVersion(): number {
+    return this.#versions.last;
+  }
+
+  get deadLetterCount(): number {
+    return this.#deadLetters.size;
+  }
+
+  /** False when the slot's key is dirty already: its newest state takes no further room. */
+  needsRoom(slot: number): boolean {
+    return !this.#coalesce || slot < 0 || this.#table.marks(slot) === 0;
+  }
+
+  /** The slot's key has a new value, or none when `type` is `"delete"`; to be called before the table changes. */
+  note(type: "put" | "delete", slot: number, value: unknown, version: number, expiresAt: number): void {
+    if (this.#coalesce) {
+      this.#noteTicket(slot, this.#table.key(slot), version);
+      return;
+    }
+    const item = this.#newItem({ type, key: this.#table.key(slot), value, version, expiresAt });
+    this.#pushItem(item);
+  }
+
+  /** A clear of memory, told before the table changes; `onHeld` of the table's clear hears what it cancels. */
+  noteClear(prefix: string, version: number): (marks: number) => void {
+    const item = this.#newItem({ type: "clear", key: prefix, value: undefined, version, expiresAt: 0 });
+    this.backpressure.add();
+    this.#unsettled.add(item);
+    this.#queue.pushClear(item);
+    for (const lane of this.#lanes) lane.enqueued();
+    if (this.#queue.size >= this.#maxSize) this.makeDue();
+    return (marks) => {
+      // Its ticket stays in the line, but nothing will be written for it.
+      if ((marks & (WAITING | DETACHED)) === WAITING) this.backpressure.remove();
+    };
+  }
+
+  /** Makes everything that waits due; a pause between two tries ends when somebody waits for the outcome. */
+  makeDue(hurry = false): void {
+    for (const lane of this.#lanes) {
+      lane.makeDue(this.#versions.last);
+      if (hurry) lane.hurry();
+    }
+  }
+
+  /** Makes everything due and resolves when W has reached `version`. */
+  flush(barrier: { version: number; synced: boolean }, options: WaitOptions): Promise<void> {
+    this.makeDue(true);
+    return this.barriers.wait(barrier, options);
+  }
+
+  storedUpTo(): number {
+    let first = this.#queue.firstWaiting;
+    for (const lane of this.#lanes) first = Math.min(first, lane.firstUnsettled);
+    return first === Infinity ? this.#versions.last : first - 1;
+  }
+
+  isUnsettled(key: string): boolean {
+    if (this.#unsettled.has(key)) return true;
+    if (!this.#coalesce) return false;
+    const slot = this.#table.find(key);
+    return slot >= 0 && (this.#table.marks(slot) & (WAITING | IN_FLIGHT)) !== 0;
+  }
+
+  failure(version: number, key: string | undefined): LeakDBError | undefined {
+    const covered = this.#deadLetters.covered(version, key);
+    if (covered.length === 0) return undefined;
+    const message =
+      `${covered.length} mutation${covered.length === 1 ? "" : "s"} could not be stored: see "deadLetters" of this ` +
+      "error, then retry or discard each of them";
+    const error = new LeakDBError("LEAKDB_FLUSH_FAILED", message, { cause: covered[0]?.error });
+    return Object.assign(error, { deadLetters: covered.map((dead) => this.#deadLetter(dead)) });
+  }
+
+  sync(): Promise<void> {
+    return this.#parts.sync();
+  }
+
+  settled(item: Item): void {
+    this.#leave(item);
+    this.stored += 1;
+    this.#hasSettled = true;
+    if (this.#parts.supersedes) this.#removeOlderDead(item);
+    if (item.type === "clear") this.barriers.prefixSettled(item.key, item.version);
+    else this.barriers.keySettled(item.key, item.version);
+  }
+
+  dropped(item: Item): void {
+    this.#leave(item);
+  }
+
+  refused(item: Item, error: Error): void {
+    this.#leave(item);
+    this.#hasSettled = true;
+    if (this.#parts.supersedes) this.#removeOlderDead(item);
+    const dead = this.#deadLetters.add(item, error);
+    this.#parts.events.emit("deadLetter", this.#deadLetter(dead));
+    if (item.type !== "clear") this.barriers.keySettled(item.key, item.version);
+  }
+
+  superseded(item: Item, newer: Item): void {
+    this.backpressure.remove();
+    this.#unsettled.remove(item);
+    if (item.slot !== newer.slot && item.slot >= 0) this.#table.unmark(item.slot, IN_FLIGHT);
+  }
+
+  isCancelled(item: Item): boolean {
+    return this.#coalesce && item.slot >= 0 && (this.#table.marks(item.slot) & DETACHED) !== 0;
+  }
+
+  keeps(_item: Item, _error: Error, _kind: FailureKind): boolean {
+    return true;
+  }
+
+  answered(): void {
+    this.barriers.advance();
+    if (this.backpressure.depth > 0 || !this.#hasSettled) return;
+    this.#hasSettled = false;
+    this.#parts.events.emit("flush", { version: this.storedUpTo() });
+  }
+
+  retrying(retry: { error: Error; items: number; delayMs: number }): void {
+    this.retries += 1;
+    this.#parts.events.emit("retry", retry);
+  }
+
+  deadLetters(): DeadLetter[] {
+    return [...this.#deadLetters.standing()].map((dead) => this.#deadLetter(dead));
+  }
+
+  /** Nothing more is sent; resolves when what is in flight has been answered. */
+  async stop(): Promise<void> {
+    await Promise.all(this.#lanes.map((lane) => lane.stop()));
+  }
+
+  /** Everything that has not been stored, oldest first, dead letters included; takes it out of the lines. */
+  unwritten(): Item[] {
+    const items: Item[] = [];
+    for (const [index, lane] of this.#lanes.entries()) {
+      items.push(...lane.heldItems());
+      for (;;) {
+        const item = this.#queue.take(index, Infinity, 0);
+        if (item === undefined) break;
+        items.push(item);
+      }
+    }
+    for (const dead of this.#deadLetters.standing()) items.push(dead.item);
+    return items.sort((a, b) => a.firstVersion - b.firstVersion);
+  }
+
+  #noteTicket(slot: number, key: string, version: number): void {
+    if ((this.#table.marks(slot) & WAITING) !== 0) {
+      this.coalesced += 1;
+      return;
+    }
+    this.#table.mark(slot, WAITING);
+    this.backpressure.add();
+    this.#enqueued(this.#queue.pushTicket(slot, key, version));
+  }
+
+  #pushItem(item: Item): void {
+    this.backpressure.add();
+    this.#unsettled.add(item);
+    this.#enqueued(this.#queue.pushItem(item));
+  }
+
+  #enqueued(index: number): void {
+    const lane = this.#lanes[index] as Lane;
+    const size = this.#queue.size;
+    if (size < this.#maxSize) lane.enqueued();
+    else if (size === this.#maxSize) this.makeDue();
+    else lane.makeDue(this.#versions.last);
+  }
+
+  /** What the ticket stands for now: the newest state, and a delete once that has expired. */
+  #readTicket(slot: number, firstVersion: number): Item | undefined {
+    const table = this.#table;
+    if ((table.marks(slot) & DETACHED) !== 0) {
+      table.unmark(slot, WAITING);
+      return undefined;
+    }
+    table.mark(slot, IN_FLIGHT);
+    table.unmark(slot, WAITING);
+    const value = table.liveValue(slot);
+    return this.#newItem({
+      type: value === undefined ? "delete" : "put",
+      key: table.key(slot),
+      value,
+      version: table.version(slot),
+      expiresAt: table.expiresAt(slot),
+      firstVersion,
+      slot,
+    });
+  }
+
+  #newItem(
+    state: Pick<Item, "type" | "key" | "value" | "version" | "expiresAt"> & { firstVersion?: number; slot?: number },
+  ): Item {
+    return {
+      type: state.type,
+      key: state.key,
+      value: state.value,
+      version: state.version,
+      expiresAt: state.expiresAt,
+      firstVersion: state.firstVersion ?? state.version,
+      slot: state.slot ?? -1,
+      bytes: -1,
+      attempts: 0,
+      date: this.#parts.clock.now(),
+    };
+  }
+
+  /** The item is no longer under way. */
+  #leave(item: Item): void {
+    this.backpressure.remove();
+    this.#unsettled.remove(item);
+    if (item.slot >= 0) this.#table.unmark(item.slot, IN_FLIGHT);
+  }
+
+  #removeOlderDead(item: Item): void {
+    if (item.type === "clear") this.#deadLetters.removeCleared(item.key, item.version);
+    else this.#deadLetters.removeOlder(item.key, item.version);
+  }
+
+  #deadLetter(dead: Dead): DeadLetter {
+    const { item, error } = dead;
+    return {
+      operation: item.type,
+      key: item.key,
+      version: item.version,
+      error,
+      attempts: item.attempts,
+      date: new Date(item.date),
+      retry: () => this.#retry(dead),
+      discard: () => !dead.isRetrying && this.#deadLetters.remove(dead),
+    };
+  }
+
+  #retry(dead: Dead): boolean {
+    const { item } = dead;
+    if (dead.isRetrying || !this.#deadLetters.has(dead)) return false;
+    if (this.#parts.supersedes) dead.isRetrying = true;
+    else this.#deadLetters.remove(dead);
+    const version = this.#versions.last;
+    if (item.type === "clear") {
+      const again = { ...item, attempts: 0, firstVersion: version };
+      this.backpressure.add();
+      this.#unsettled.add(again);
+      this.#queue.pushClear(again);
+      this.makeDue();
+    } else if (!this.#coalesce) {
+      this.#pushItem({ ...item, attempts: 0, firstVersion: version });
+      this.makeDue();
+    } else {
+      this.#retryTicket(item, version);
+    }
+    return true;
+  }
+
+  /** The key's newest state goes again; where it has left memory meanwhile, that is a delete of its version. */
+  #retryTicket(item: Item, lineVersion: number): void {
+    const table = this.#table;
+    const known = table.find(item.key);
+    const slot = known >= 0 ? known : table.insert(item.key);
+    this.#noteTicket(slot, item.key, lineVersion);
+    if (known < 0) table.remove(slot, item.version);
+    this.makeDue();
+  }
+}

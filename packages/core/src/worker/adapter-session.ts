@@ -1,0 +1,181 @@
+/**
+ * The one connection to the adapter that all lanes share: opening, deadlines, and after an ambiguous failure the
+ * closing and reopening that proves the old connection dead before anything is written again.
+ *
+ *     open ──ambiguous failure──▶ reopening: lanes wait ─▶ writes under way end ─▶ close ─▶ open ──▶ open
+ *                                     ▲                                        │
+ *                                     └──────────── back off, report ◀─failure─┘
+ *
+ * Answers that come after their deadline are ignored: the batch has failed by then, and is written again after the
+ * reopening (I2, I10).
+ */
+
+import { type Adapter, AdapterError, type AdapterState, type Mutation, type StoredRecord, type WriteResult } from "../adapter.js";
+import type { Clock } from "../clock.js";
+import { isLeakDBError, LeakDBError } from "../errors.js";
+import { withDeadline } from "../wait.js";
+import { backoffDelay } from "./backoff.js";
+
+export interface SessionOptions {
+  readonly clock: Clock;
+  readonly writeTimeoutMs: number;
+  readonly backoffMs: number;
+  readonly backoffMaxMs: number;
+  readonly batchMax: number;
+  readonly batchBytesMax: number;
+  /** Told of every background failure (I10). */
+  readonly onFault: (error: Error) => void;
+}
+
+export class AdapterSession {
+  readonly adapter: Adapter;
+  readonly #options: SessionOptions;
+  readonly #writing = new Set<Promise<unknown>>();
+  #reopening: Promise<void> | undefined;
+  #closing: Promise<void> | undefined;
+  #endPause: (() => void) | undefined;
+  #storeId: string | undefined;
+  /** Bytes the backend occupies, as it last said. */
+  bytes = 0;
+
+  constructor(adapter: Adapter, options: SessionOptions) {
+    this.adapter = adapter;
+    this.#options = options;
+  }
+
+  async open(): Promise<AdapterState> {
+    const { clock, batchMax, batchBytesMax, onFault } = this.#options;
+    const state = await this.#deadline("open", (signal) =>
+      this.adapter.open({ clock, signal, limits: { batchMax, batchBytesMax }, report: onFault }),
+    );
+    if (this.#storeId !== undefined && state.storeId !== this.#storeId) {
+      throw new AdapterError("the backend is not the one that was open before: it has another store id", {
+        kind: "transient",
+        code: "LEAKDB_CORRUPTION",
+      });
+    }
+    this.#storeId = state.storeId;
+    this.bytes = state.bytes;
+    return state;
+  }
+
+  /** Resolves when the adapter may be written to; `undefined` when it may right now. */
+  ready(): Promise<void> | undefined {
+    return this.#reopening;
+  }
+
+  async write(batch: readonly Mutation[]): Promise<WriteResult> {
+    if (this.#closing) throw new AdapterError("the adapter is closed", { kind: "transient" });
+    const work = this.#deadline("write", (signal) => this.adapter.write(batch, { signal }));
+    const ended = work.then(
+      () => undefined,
+      () => undefined,
+    );
+    this.#writing.add(ended);
+    try {
+      const result = await work;
+      this.bytes = result.bytes;
+      return result;
+    } finally {
+      this.#writing.delete(ended);
+    }
+  }
+
+  async load(keys: readonly string[]): ReturnType<Adapter["load"]> {
+    return this.#deadline("load", () => this.adapter.load(keys));
+  }
+
+  /** Every record, in pages, each with the deadline of a call. */
+  async *scan(): AsyncGenerator<readonly StoredRecord[], void, undefined> {
+    const pages = this.adapter.scan({})[Symbol.asyncIterator]();
+    try {
+      for (;;) {
+        const next = await this.#deadline("scan", () => pages.next());
+        if (next.done) return;
+        yield next.value;
+      }
+    } finally {
+      // What ends early tells the adapter; what is stuck is left to its close.
+      void Promise.resolve(pages.return?.()).catch(this.#options.onFault);
+    }
+  }
+
+  async sync(): Promise<void> {
+    await this.#reopening;
+    await this.#deadline("sync", () => this.adapter.sync());
+  }
+
+  /** Closes and opens until both succeed; one reopening serves all who ask meanwhile. Ends early on `close`. */
+  reopen(cause: unknown): Promise<void> {
+    this.#reopening ??= this.#reopen(cause).finally(() => {
+      this.#reopening = undefined;
+    });
+    return this.#reopening;
+  }
+
+  /** Ends a reopening, then closes the adapter. Idempotent. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    this.#endPause?.();
+    await this.#reopening;
+    await this.#deadline("close", () => this.adapter.close());
+  }
+
+  async #reopen(cause: unknown): Promise<void> {
+    this.#options.onFault(asError(cause));
+    await Promise.all(this.#writing);
+    for (let failures = 1; !this.#closing; failures += 1) {
+      try {
+        await this.#deadline("close", () => this.adapter.close());
+        if (this.#closing) return;
+        await this.open();
+        return;
+      } catch (error) {
+        this.#options.onFault(asError(error));
+        await this.#pause(backoffDelay(failures, this.#options.backoffMs, this.#options.backoffMaxMs));
+      }
+    }
+  }
+
+  #pause(delayMs: number): Promise<void> {
+    if (this.#closing) return Promise.resolve();
+    const { clock } = this.#options;
+    return new Promise((resolve) => {
+      const timer = clock.setTimeout(resolve, delayMs);
+      this.#endPause = () => {
+        clock.clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  #deadline<T>(call: string, start: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const { clock, writeTimeoutMs } = this.#options;
+    const timeoutError = (): Error =>
+      new AdapterError(`${this.adapter.name}: no answer to ${call} within ${writeTimeoutMs} ms`, {
+        kind: "ambiguous",
+        code: "LEAKDB_TIMEOUT",
+      });
+    return withDeadline({ clock, timeoutMs: writeTimeoutMs, timeoutError }, start);
+  }
+}
+
+/** Whatever was thrown, as an `Error` with a message. */
+export function asError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(`something that is no Error was thrown: ${String(thrown)}`);
+}
+
+/** The user's error for a failed opening, with the adapter's own code where it has a more telling one. */
+export function openError(cause: unknown, name: string): LeakDBError {
+  const error = asError(cause);
+  const code = (error as Partial<AdapterError>).code;
+  if (isLeakDBError(error)) return error;
+  if (code === "LEAKDB_LOCKED" || code === "LEAKDB_CORRUPTION" || code === "LEAKDB_NOT_SUPPORTED") {
+    return new LeakDBError(code, error.message, { cause });
+  }
+  return new LeakDBError("LEAKDB_OPEN_FAILED", `${name} could not be opened: ${error.message}`, { cause });
+}
