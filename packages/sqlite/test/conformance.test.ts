@@ -1,0 +1,32 @@
+/** The adapter against the contract: thread killed, and the file taken away below it. */
+
+import { mkdirSync, mkdtempSync, renameSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { killThread, type ThreadAdapter } from "@leakdb/core/adapter-thread";
+import { sqlite } from "@leakdb/sqlite";
+import { conformanceCases } from "@leakdb/testkit";
+import { describe, test } from "vitest";
+
+const cases = conformanceCases({
+  name: "sqlite",
+  create: () => {
+    const root = mkdtempSync(join(tmpdir(), "leakdb-sqlite-"));
+    const directory = join(root, "data");
+    const hidden = join(root, "away");
+    mkdirSync(directory);
+    return {
+      adapter: () => sqlite({ filename: join(directory, "store.db") }),
+      kill: (adapter) => (adapter as ThreadAdapter)[killThread](),
+      outage: {
+        begin: () => renameSync(directory, hidden),
+        end: () => renameSync(hidden, directory),
+      },
+      dispose: () => rmSync(root, { recursive: true, force: true }),
+    };
+  },
+});
+
+describe.each([...new Set(cases.map(({ group }) => group))])("sqlite: %s", (group) => {
+  for (const one of cases) if (one.group === group) test(one.name, one.run);
+});
