@@ -24,6 +24,7 @@ export {
 export { FaultyAdapter, type FaultyOptions, faultyAdapter } from "./faulty-adapter.js";
 export { Gate, type GateSide, type HeldCall, type HoldOptions } from "./gate.js";
 export { ManualClock } from "./manual-clock.js";
+export { PromisesOfCore } from "./promises-of-core.js";
 export {
   type AdapterOperation,
   describeMutation,

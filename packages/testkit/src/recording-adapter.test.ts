@@ -56,6 +56,7 @@ describe("recordingAdapter", () => {
       ].join("\n"),
     );
     assert.equal(adapter.writesUnderWay, 0);
+    assert.deepEqual(adapter.brokenPromises, []);
   });
 
   test("a recorded batch doesn't change when its bytes do", async () => {
@@ -66,5 +67,18 @@ describe("recordingAdapter", () => {
     value.fill(0);
     const [mutation] = adapter.batches[0] ?? [];
     assert.equal(mutation?.type === "put" && Buffer.from(mutation.value).toString(), "one");
+  });
+
+  test("where the caller breaks the contract is written down, and the call passes all the same", async () => {
+    const adapter = recordingAdapter(referenceAdapter());
+    await assert.rejects(adapter.load(["a"]), { kind: "transient" });
+    await adapter.open(context);
+    const older = { type: "delete", key: "a", version: 1 } as const;
+    await adapter.write([{ ...older, version: 2 }], { signal });
+    await adapter.write([older], { signal });
+    assert.deepEqual(adapter.brokenPromises, [
+      "call 1: load was called while the adapter was not open",
+      'call 4: delete "a"@1 was sent after version 2 was acknowledged',
+    ]);
   });
 });

@@ -5,6 +5,7 @@
  * Invariants:
  * - Calls, arguments, answers and errors pass through unchanged; synchronous throws stay synchronous.
  * - What is recorded is copied at the call: later changes by the caller don't alter it.
+ * - It judges nothing: a promise of core that a call breaks is written down in `brokenPromises`, and the call passes.
  * - Lines of the trace stand in the order in which the calls began and settled.
  *
  * ```
@@ -24,6 +25,7 @@ import type {
   StoredRecord,
   WriteResult,
 } from "@leakdb/core/adapter";
+import { PromisesOfCore } from "./promises-of-core.js";
 
 export type AdapterOperation = "open" | "write" | "load" | "scan" | "sync" | "close";
 
@@ -56,6 +58,7 @@ export class RecordingAdapter implements Adapter {
   /** Writes that have begun and not settled, and the most there ever were at once. */
   writesUnderWay = 0;
   writesUnderWayMax = 0;
+  readonly #promises = new PromisesOfCore();
   readonly #describeValue: (value: Uint8Array) => string;
   #lines: string[] = [];
   #nextId = 1;
@@ -78,6 +81,11 @@ export class RecordingAdapter implements Adapter {
     return this.calls.filter((call) => call.operation === "write").map((call) => call.batch);
   }
 
+  /** One line for each promise of the contract that the caller broke: none, where the caller is core. */
+  get brokenPromises(): readonly string[] {
+    return this.#promises.broken;
+  }
+
   /** One line for each call that began and each that settled. */
   trace(): string {
     return this.#lines.join("\n");
@@ -91,7 +99,10 @@ export class RecordingAdapter implements Adapter {
 
   open(context: AdapterContext): Promise<AdapterState> {
     const call = this.#begin("open", "");
-    const answer = (state: AdapterState) => `, high version ${state.highVersion}`;
+    const answer = (state: AdapterState) => {
+      this.#promises.opened(context.limits);
+      return `, high version ${state.highVersion}`;
+    };
     return this.#watch(call, () => this.inner.open(context), answer);
   }
 
@@ -100,14 +111,22 @@ export class RecordingAdapter implements Adapter {
     const call = this.#begin("write", `: ${text}`, { batch: batch.map(copyOf) });
     this.writesUnderWay += 1;
     this.writesUnderWayMax = Math.max(this.writesUnderWayMax, this.writesUnderWay);
-    const settle = () => {
+    this.#promises.writeBegun(call.id, call.batch, this.capabilities);
+    const answer = (result: WriteResult) => {
       this.writesUnderWay -= 1;
+      this.#promises.writeAcknowledged(call.id, result);
+      return describeRejected(result);
     };
-    return this.#watch(call, () => this.inner.write(batch, options), describeRejected, settle);
+    const fail = (error: unknown) => {
+      this.writesUnderWay -= 1;
+      this.#promises.writeFailed(call.id, error);
+    };
+    return this.#watch(call, () => this.inner.write(batch, options), answer, fail);
   }
 
   load(keys: readonly string[]): Promise<(StoredRecord | undefined)[]> {
     const call = this.#begin("load", `: ${keys.map(describeKey).join(", ")}`, { keys: [...keys] });
+    this.#promises.called(call.id, "load");
     const answer = (records: readonly unknown[]) =>
       `, ${records.filter((record) => record !== undefined).length} found`;
     return this.#watch(call, () => this.inner.load(keys), answer);
@@ -120,6 +139,7 @@ export class RecordingAdapter implements Adapter {
     const prefix = range.prefix === undefined ? "" : ` prefix ${JSON.stringify(range.prefix)}`;
     const after = range.after === undefined ? "" : ` after ${JSON.stringify(range.after)}`;
     const call = this.#begin("scan", `${prefix}${after}`);
+    this.#promises.called(call.id, "scan");
     let records = 0;
     try {
       for await (const page of this.inner.scan(range)) {
@@ -137,6 +157,7 @@ export class RecordingAdapter implements Adapter {
 
   sync(): Promise<void> {
     const call = this.#begin("sync", "");
+    this.#promises.called(call.id, "sync");
     return this.#watch(
       call,
       () => this.inner.sync(),
@@ -149,7 +170,10 @@ export class RecordingAdapter implements Adapter {
     return this.#watch(
       call,
       () => this.inner.close(),
-      () => "",
+      () => {
+        this.#promises.closed();
+        return "";
+      },
     );
   }
 
@@ -176,11 +200,11 @@ export class RecordingAdapter implements Adapter {
   #watch<T>(
     call: RecordedCall,
     run: () => Promise<T>,
-    describe: (answer: T) => string,
-    settle?: () => void,
+    onAnswer: (answer: T) => string,
+    onError?: (error: unknown) => void,
   ): Promise<T> {
     const fail = (error: unknown): never => {
-      settle?.();
+      onError?.(error);
       this.#fail(call, error);
       throw error;
     };
@@ -191,8 +215,7 @@ export class RecordingAdapter implements Adapter {
       return fail(error);
     }
     return running.then((answer) => {
-      settle?.();
-      this.#succeed(call, describe(answer));
+      this.#succeed(call, onAnswer(answer));
       return answer;
     }, fail);
   }

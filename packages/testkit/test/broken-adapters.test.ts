@@ -5,7 +5,10 @@
 import assert from "node:assert/strict";
 import { describe, test } from "vitest";
 import { type ConformanceHarness, conformanceCases, ReferenceBackend } from "../src/index.js";
-import { type BrokenAdapter, brokenAdapters, plantBug } from "./broken-adapters.js";
+import { type BrokenAdapter, plantBug } from "./broken-adapter.js";
+import { brokenLives } from "./broken-lives.js";
+import { brokenReads } from "./broken-reads.js";
+import { brokenWrites } from "./broken-writes.js";
 
 /** Short, because a bug that hangs is waited for in real time. */
 const DEADLINE_MS = 200;
@@ -29,7 +32,7 @@ function harnessOf(broken: BrokenAdapter): ConformanceHarness {
 }
 
 describe("an adapter that", () => {
-  for (const broken of brokenAdapters) {
+  for (const broken of [...brokenWrites, ...brokenReads, ...brokenLives]) {
     test(`${broken.bug} is caught`, async () => {
       const found = conformanceCases(harnessOf(broken)).filter(({ name }) => name === broken.caughtBy);
       assert.equal(found.length, 1, `there must be one case named ${broken.caughtBy}`);

@@ -1,15 +1,26 @@
 /**
- * The reference adapter against the suite: the shape of every adapter's own conformance test.
+ * The reference adapter against the suite: as it is, with the least that the contract asks of an adapter, and with a
+ * second owner that takes over.
  */
 
+import assert from "node:assert/strict";
+import { type Adapter, AdapterError, type StoredRecord } from "@leakdb/core/adapter";
 import { describe, test } from "vitest";
-import { conformanceCases, faultyAdapter, ReferenceBackend, referenceAdapter } from "../src/index.js";
+import {
+  type ConformanceCase,
+  type ConformanceHarness,
+  conformanceCases,
+  type FaultyAdapter,
+  faultyAdapter,
+  ReferenceBackend,
+  referenceAdapter,
+} from "../src/index.js";
 
-const cases = conformanceCases({
+const whole: ConformanceHarness = {
   name: "reference",
   create: () => {
     const backend = new ReferenceBackend();
-    const made: ReturnType<typeof faultyAdapter>[] = [];
+    const made: FaultyAdapter[] = [];
     let isAway = false;
     return {
       adapter: () => {
@@ -34,8 +45,111 @@ const cases = conformanceCases({
       dispose: () => undefined,
     };
   },
-});
+};
 
-describe.each([...new Set(cases.map(({ group }) => group))])("reference: %s", (group) => {
-  for (const one of cases) if (one.group === group) test(one.name, one.run);
+const least: ConformanceHarness = {
+  name: "least",
+  create: () => {
+    const backend = new ReferenceBackend();
+    const capabilities = {
+      atomicBatch: false,
+      ordered: false,
+      lanesMax: 1,
+      levels: ["stored"],
+      maxKeyBytes: 200,
+      maxValueBytes: 65_536,
+    } as const;
+    return {
+      adapter: () => backwards(referenceAdapter({ backend, capabilities })),
+      dispose: () => undefined,
+    };
+  },
+};
+
+const fencing: ConformanceHarness = {
+  name: "fencing",
+  ownership: "fences",
+  create: () => {
+    const backend = new ReferenceBackend();
+    return { adapter: () => takingOver(backend), dispose: () => undefined };
+  },
+};
+
+/** Scans in no order that anyone could rely on. */
+function backwards(inner: Adapter): Adapter {
+  return around(inner, {
+    async *scan(range) {
+      const pages: (readonly StoredRecord[])[] = [];
+      for await (const page of inner.scan(range)) pages.push([...page].reverse());
+      yield* pages.reverse();
+    },
+  });
+}
+
+/** Opens whoever has it open, who is then told so by his next write. */
+function takingOver(backend: ReferenceBackend): Adapter {
+  const inner = referenceAdapter({ backend });
+  return around(inner, {
+    open: (context) => {
+      backend.owner = undefined;
+      return inner.open(context);
+    },
+    write: async (batch, options) => {
+      if (backend.owner !== undefined && backend.owner !== inner) {
+        throw new AdapterError("taken over", { kind: "permanent", code: "LEAKDB_FENCED" });
+      }
+      return inner.write(batch, options);
+    },
+  });
+}
+
+function around(inner: Adapter, changes: Partial<Adapter>): Adapter {
+  return {
+    name: inner.name,
+    capabilities: inner.capabilities,
+    open: (context) => inner.open(context),
+    write: (batch, options) => inner.write(batch, options),
+    load: (keys) => inner.load(keys),
+    scan: (range) => inner.scan(range),
+    sync: () => inner.sync(),
+    close: () => inner.close(),
+    ...changes,
+  };
+}
+
+async function skipReason(one: ConformanceCase): Promise<string | undefined> {
+  let reason: string | undefined;
+  await one.run({
+    skip: (given) => {
+      reason = given;
+    },
+  });
+  return reason;
+}
+
+for (const harness of [whole, least, fencing]) {
+  const cases = conformanceCases(harness);
+  describe.each([...new Set(cases.map(({ group }) => group))])(`${harness.name}: %s`, (group) => {
+    for (const one of cases) if (one.group === group) test(one.name, one.run);
+  });
+}
+
+describe("conformanceCases", () => {
+  test("gives each case a name of its own", () => {
+    const names = conformanceCases(whole).map(({ name }) => name);
+    assert.deepEqual(
+      names.filter((name, index) => names.indexOf(name) !== index),
+      [],
+    );
+  });
+
+  test("a case is skipped exactly where its requirement says so, with the reason", async () => {
+    const { capabilities } = referenceAdapter();
+    for (const one of conformanceCases(whole)) {
+      const fixture = await whole.create();
+      const isMet = one.requires?.met(capabilities, whole, fixture) ?? true;
+      const expected = isMet ? undefined : `reference: ${one.requires?.reason}`;
+      assert.equal(await skipReason(one), expected, one.name);
+    }
+  });
 });
