@@ -148,9 +148,9 @@ export function openDatabase(settings: SqliteSettings): Database.Database {
     }
     database.pragma(`wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
     setSynchronous(database, synchronous);
-    // SQLite opens a read-only file without a word; only a write transaction tells.
-    database.exec("BEGIN IMMEDIATE; COMMIT");
     requireSchema(database, path);
+    // SQLite opens a read-only file without a word, and even begins a transaction; only a change tells.
+    database.exec("UPDATE leakdb SET syncs = 0 WHERE false");
     return database;
   } catch (error) {
     database.close();
