@@ -25,6 +25,7 @@ describe("comments", () => {
 test("a file below test, and a unit test, are tests; a source is not", () => {
   expect(sourceFile("packages/core/test/crash/child.ts", "").isTest).toBe(true);
   expect(sourceFile("packages/core/src/key.test.ts", "").isTest).toBe(true);
+  expect(sourceFile("packages/core/src/adapter-thread/thread-fixture.mjs", "").isTest).toBe(true);
   expect(sourceFile("packages/testkit/src/testing.ts", "").isTest).toBe(false);
 });
 

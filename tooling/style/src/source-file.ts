@@ -17,13 +17,15 @@ export interface SourceFile {
   readonly path: string;
   readonly text: string;
   readonly tree: ts.SourceFile;
-  /** A unit test beside its source, or anything below a `test` folder. */
+  /** A unit test beside its source, the fixture it runs (`name-fixture.mjs`), or anything below a `test` folder. */
   readonly isTest: boolean;
 }
 
+const TEST = /(\.test|-fixture)\.[cm]?[jt]s$|\/test\//;
+
 export function sourceFile(path: string, text: string): SourceFile {
   const tree = ts.createSourceFile(path, text, ts.ScriptTarget.Latest, true);
-  return { path, text, tree, isTest: path.endsWith(".test.ts") || path.includes("/test/") };
+  return { path, text, tree, isTest: TEST.test(path) };
 }
 
 /** The file's name without its folder and without anything from the first dot on. */

@@ -36,10 +36,12 @@ export function countTests(report) {
 }
 
 /**
- * The closing line, such as `tests: 12 passed, 0 failed`; skipped tests are named where there are any.
+ * The closing lines, the last of which has always the same form, `tests: 12 passed, 0 failed`. Skipped tests stand on
+ * a line of their own above it, where there are any.
  *
  * @param {Count} count
  */
-export function closingLine({ passed, failed, skipped }) {
-  return `tests: ${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ""}`;
+export function closingLines({ passed, failed, skipped }) {
+  const tests = `tests: ${passed} passed, ${failed} failed`;
+  return skipped > 0 ? [`skipped: ${skipped}`, tests] : [tests];
 }
