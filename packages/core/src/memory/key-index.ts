@@ -19,7 +19,7 @@ import { LeakDBError } from "../errors.js";
 export interface KeyIndexOptions {
   /** Keys that one `Map` holds before it is split. Default 2^20: where V8 would double it next. */
   shardAfter?: number;
-  /** How many shards, a power of two from 2 to 256. Default 256. */
+  /** How many shards, from 1 to 256. Default 256. */
   shards?: number;
   /** The most keys in a shard. Default 4,000,000: half of where V8's `Map` meets its end under deletes. */
   shardMax?: number;
@@ -31,6 +31,9 @@ const SHARD_AFTER = 2 ** 20;
 const SHARDS = 256;
 const SHARD_MAX = 4_000_000;
 const MOVES_PER_MUTATION = 4;
+/** The hash picks a cell and the cell a shard, so that shards can be of unlike size. A power of two. */
+const CELLS = 4_096;
+const CELL_SHIFT = 20;
 /** Keys are at most 1,024 bytes, and so at most as many UTF-16 units; a power of two. */
 const KEY_UNITS_MAX = 1_024;
 
@@ -91,7 +94,7 @@ export class KeyIndex {
 class KeyShards {
   size: number;
   readonly #shards: Map<string, number>[] = [];
-  readonly #shift: number;
+  readonly #cells: Uint8Array;
   readonly #shardMax: number;
   readonly #multipliers: Int32Array;
   /** The Map before the split, until all of it has been moved. Moved keys stay in it: deleting would rehash it. */
@@ -101,7 +104,7 @@ class KeyShards {
   constructor(source: Map<string, number>, options: KeyIndexOptions) {
     const count = options.shards ?? SHARDS;
     for (let index = 0; index < count; index++) this.#shards.push(new Map());
-    this.#shift = Math.clz32(count) + 1;
+    this.#cells = unevenCells(count);
     this.#shardMax = options.shardMax ?? SHARD_MAX;
     this.#multipliers = multipliers(options.seed);
     this.#source = source;
@@ -147,7 +150,7 @@ class KeyShards {
   }
 
   #shardOf(key: string): Map<string, number> {
-    return this.#shards[hashOf(key, this.#multipliers) >>> this.#shift] as Map<string, number>;
+    return this.#shards[this.#cells[hashOf(key, this.#multipliers) >>> CELL_SHIFT] as number] as Map<string, number>;
   }
 }
 
@@ -163,6 +166,21 @@ function hashOf(key: string, multipliers: Int32Array): number {
     sum = (sum + Math.imul(multipliers[index & (KEY_UNITS_MAX - 1)] as number, key.charCodeAt(index))) | 0;
   }
   return sum;
+}
+
+/**
+ * Shard i gets 2^(i/count) times the cells of shard 0. A Map doubles whenever its size reaches a power of two; even
+ * shards would all do so within the same few thousand keys, and leave their old tables to the garbage collector at
+ * once. So they take turns, from one doubling of the store to the next.
+ */
+function unevenCells(count: number): Uint8Array {
+  const cells = new Uint8Array(CELLS);
+  for (let cell = 0, shard = 0; cell < CELLS; cell++) {
+    // The geometric series: shards 0 to i have 2^((i + 1)/count) - 1 of all cells.
+    while (cell >= CELLS * (2 ** ((shard + 1) / count) - 1)) shard++;
+    cells[cell] = shard;
+  }
+  return cells;
 }
 
 function multipliers(seed: number | undefined): Int32Array {
