@@ -19,6 +19,8 @@ export interface BrokenAdapter {
   /** The name of a case that must fail. */
   readonly caughtBy: string;
   readonly plant: (planted: Planted) => Partial<Adapter>;
+  /** What the case rejects with, where the adapter's own error says enough. Default: an `AssertionError`. */
+  readonly failsWith?: RegExp;
   /** What a kill does besides, with the backend as it was when the adapter opened. */
   readonly loseAtKill?: boolean;
 }

@@ -142,6 +142,44 @@ const brokenOpenings: readonly BrokenAdapter[] = [
     }),
   },
   {
+    bug: "keeps its lock when an opening is aborted",
+    caughtBy: "an opening that is already aborted settles and, if refused, holds nothing back",
+    failsWith: /open elsewhere/,
+    plant: ({ inner }) => ({
+      open: async (context) => {
+        const state = await inner.open({ ...context, signal: new AbortController().signal });
+        context.signal.throwIfAborted();
+        return state;
+      },
+    }),
+  },
+  {
+    bug: "fails at a second close",
+    caughtBy: "a second close resolves too",
+    failsWith: /not open/,
+    plant: ({ inner, backend }) => ({
+      close: async () => {
+        if (backend.owner !== inner) throw new Error("not open");
+        await inner.close();
+      },
+    }),
+  },
+  {
+    bug: "waits at its close for a scan that was left early",
+    caughtBy: "a scan that is left early hinders nobody",
+    plant: ({ inner }) => {
+      let scans = 0;
+      return {
+        async *scan(range) {
+          scans += 1;
+          yield* inner.scan(range);
+          scans -= 1;
+        },
+        close: () => (scans > 0 ? new Promise(() => undefined) : inner.close()),
+      };
+    },
+  },
+  {
     bug: "takes writes after its close without a word",
     caughtBy: "a write after close rejects and stores nothing",
     plant: ({ inner }) => ({
