@@ -8,14 +8,23 @@ import { isRowFault } from "./sqlite-errors.js";
 type Keyed = Exclude<Mutation, { type: "clear" }>;
 type Clear = Extract<Mutation, { type: "clear" }>;
 
+type Put = Extract<Mutation, { type: "put" }>;
+
+/** Records a statement: the way into SQLite and back costs as much as a small record. */
+const PUTS_PER_STATEMENT = 8;
+
 interface Rejected {
   readonly index: number;
   readonly error: Error;
 }
 
-interface Place {
-  readonly mutation: Keyed;
+interface Place<M extends Keyed = Keyed> {
+  readonly mutation: M;
   readonly index: number;
+}
+
+function isPut(place: Place): place is Place<Put> {
+  return place.mutation.type === "put";
 }
 
 function byKey(a: Place, b: Place): number {
@@ -23,9 +32,15 @@ function byKey(a: Place, b: Place): number {
   return a.mutation.key < b.mutation.key ? -1 : 1;
 }
 
+const upsert = (rows: number): string =>
+  `INSERT INTO records (key, value, version, expires_at) VALUES ${Array(rows).fill("(?, ?, ?, ?)").join(", ")} ` +
+  "ON CONFLICT (key) DO UPDATE SET value = excluded.value, version = excluded.version, " +
+  "expires_at = excluded.expires_at WHERE excluded.version > version";
+
 export class BatchWriter {
   readonly #database: Database.Database;
   readonly #put: Database.Statement<[string, Uint8Array, number, number]>;
+  readonly #putSeveral: Database.Statement<unknown[]>;
   readonly #delete: Database.Statement<[string, number]>;
   readonly #clearAll: Database.Statement<[]>;
   readonly #clearOlder: Database.Statement<[string, number]>;
@@ -35,17 +50,16 @@ export class BatchWriter {
 
   constructor(database: Database.Database) {
     this.#database = database;
-    this.#put = database.prepare(
-      "INSERT INTO records (key, value, version, expires_at) VALUES (?, ?, ?, ?) ON CONFLICT (key) DO UPDATE " +
-        "SET value = excluded.value, version = excluded.version, expires_at = excluded.expires_at " +
-        "WHERE excluded.version > version",
-    );
+    this.#put = database.prepare(upsert(1));
+    this.#putSeveral = database.prepare(upsert(PUTS_PER_STATEMENT));
     // A put that expired while it waited is sent as a delete of the same version.
     this.#delete = database.prepare("DELETE FROM records WHERE key = ? AND version <= ?");
     this.#clearAll = database.prepare("DELETE FROM records");
     this.#clearOlder = database.prepare("DELETE FROM records WHERE key >= ? AND version < ?");
     this.#clearRange = database.prepare("DELETE FROM records WHERE key >= ? AND key < ? AND version < ?");
-    this.#readState = database.prepare<[], [string, number]>("SELECT store_id, high_version FROM leakdb").raw();
+    this.#readState = database
+      .prepare<[], [string, number]>("SELECT store_id, high_version FROM leakdb")
+      .raw();
     this.#raise = database.prepare("UPDATE leakdb SET high_version = ? WHERE high_version < ?");
   }
 
@@ -87,11 +101,36 @@ export class BatchWriter {
   }
 
   #applySorted(places: Place[], rejected: Rejected[]): void {
-    for (const { mutation, index } of places.sort(byKey)) {
-      if (mutation.type === "delete") {
-        this.#delete.run(mutation.key, mutation.version);
-        continue;
+    let group: Place<Put>[] = [];
+    for (const place of places.sort(byKey)) {
+      if (isPut(place)) {
+        group.push(place);
+        if (group.length < PUTS_PER_STATEMENT) continue;
+        this.#putGroup(group, rejected);
+        group = [];
+      } else {
+        this.#delete.run(place.mutation.key, place.mutation.version);
       }
+    }
+    this.#putEach(group, rejected);
+  }
+
+  #putGroup(group: readonly Place<Put>[], rejected: Rejected[]): void {
+    const values: unknown[] = [];
+    for (const { mutation } of group) {
+      values.push(mutation.key, mutation.value, mutation.version, mutation.expiresAt);
+    }
+    try {
+      this.#putSeveral.run(values);
+    } catch (error) {
+      if (!isRowFault(error)) throw error;
+      // The statement changed nothing; one by one they tell which of them it was.
+      this.#putEach(group, rejected);
+    }
+  }
+
+  #putEach(group: readonly Place<Put>[], rejected: Rejected[]): void {
+    for (const { mutation, index } of group) {
       try {
         this.#put.run(mutation.key, mutation.value, mutation.version, mutation.expiresAt);
       } catch (error) {

@@ -88,7 +88,11 @@ export function claimPath(path: string): string {
     const code = (error as NodeJS.ErrnoException).code;
     if (code !== "EEXIST") {
       const what = code === "ENOENT" ? "its directory is missing; make it first" : "it cannot be made";
-      throw new AdapterError(`open ${path}: ${what}`, { kind: "transient", code: "LEAKDB_OPEN_FAILED", cause: error });
+      throw new AdapterError(`open ${path}: ${what}`, {
+        kind: "transient",
+        code: "LEAKDB_OPEN_FAILED",
+        cause: error,
+      });
     }
   }
   return realpathSync(path);
@@ -103,7 +107,12 @@ const isNotEmpty = (path: string): boolean => (statSync(path, { throwIfNoEntry: 
 export function inspect(path: string): void {
   if (!isNotEmpty(path)) {
     if (!isNotEmpty(`${path}-wal`)) return;
-    throw refusal(path, "it is empty, but its log is not; restore the file", "permanent", "LEAKDB_CORRUPTION");
+    throw refusal(
+      path,
+      "it is empty, but its log is not; restore the file",
+      "permanent",
+      "LEAKDB_CORRUPTION",
+    );
   }
   const reader = new Database(path, { readonly: true, timeout: BUSY_TIMEOUT_MS });
   try {
@@ -144,7 +153,12 @@ export function openDatabase(settings: SqliteSettings): Database.Database {
     // A first read, so that a journal left by a crash is played back before anything is decided.
     if (classify(database, path) === "new") makeSchema(database);
     if (database.pragma("journal_mode = WAL", { simple: true }) !== "wal") {
-      throw refusal(path, "its file system has no shared memory; use a local disk", "permanent", "LEAKDB_OPEN_FAILED");
+      throw refusal(
+        path,
+        "its file system has no shared memory; use a local disk",
+        "permanent",
+        "LEAKDB_OPEN_FAILED",
+      );
     }
     database.pragma(`wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
     setSynchronous(database, synchronous);
@@ -163,7 +177,9 @@ export function setSynchronous(database: Database.Database, level: SqliteSetting
   database.pragma(`synchronous = ${level}`);
   const actual = database.pragma("synchronous", { simple: true });
   if (actual === SYNCHRONOUS_LEVEL[level]) return;
-  throw new AdapterError(`SQLite runs with synchronous ${String(actual)} instead of ${level}`, { kind: "transient" });
+  throw new AdapterError(`SQLite runs with synchronous ${String(actual)} instead of ${level}`, {
+    kind: "transient",
+  });
 }
 
 function makeSchema(database: Database.Database): void {
@@ -183,5 +199,10 @@ function requireSchema(database: Database.Database, path: string): void {
     .get();
   const stores = tables === 2 ? database.prepare("SELECT count(*) FROM leakdb").pluck().get() : 0;
   if (stores === 1) return;
-  throw refusal(path, "its tables are not those of LeakDB; restore a backup", "permanent", "LEAKDB_CORRUPTION");
+  throw refusal(
+    path,
+    "its tables are not those of LeakDB; restore a backup",
+    "permanent",
+    "LEAKDB_CORRUPTION",
+  );
 }

@@ -44,7 +44,9 @@ export function sqlite(options: SqliteOptions): ThreadAdapter {
   const { filename, synchronous = "NORMAL" } = options;
   if (typeof filename !== "string") throw new TypeError("sqlite: filename must be a string");
   if (filename === "" || filename === ":memory:") {
-    throw new TypeError("sqlite: a database in memory would outlive nothing; use DefaultStorage, or name a file");
+    throw new TypeError(
+      "sqlite: a database in memory would outlive nothing; use DefaultStorage, or name a file",
+    );
   }
   if (filename.includes("\0")) throw new TypeError("sqlite: filename must not contain NUL");
   if (synchronous !== "NORMAL" && synchronous !== "FULL") {

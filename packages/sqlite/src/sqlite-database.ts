@@ -23,7 +23,14 @@ import {
 } from "@leakdb/core/adapter";
 import type Database from "better-sqlite3";
 import { BatchWriter } from "./batch-writer.js";
-import { claimPath, inspect, openDatabase, requireSqliteVersion, type SqliteSettings, setSynchronous } from "./database-file.js";
+import {
+  claimPath,
+  inspect,
+  openDatabase,
+  requireSqliteVersion,
+  type SqliteSettings,
+  setSynchronous,
+} from "./database-file.js";
 import { endOfPrefix } from "./key-range.js";
 import { OwnerLock } from "./owner-lock.js";
 import { isSuspect, openError, runningError } from "./sqlite-errors.js";
@@ -58,9 +65,13 @@ function connect(database: Database.Database): Connection {
     writer: new BatchWriter(database),
     load: database.prepare<[string], Row>(`SELECT ${COLUMNS} FROM records WHERE key = ?`).raw(),
     scan: database
-      .prepare<[string, string], Row>(`SELECT ${COLUMNS} FROM records WHERE key >= ? AND key < ? ORDER BY key`)
+      .prepare<[string, string], Row>(
+        `SELECT ${COLUMNS} FROM records WHERE key >= ? AND key < ? ORDER BY key`,
+      )
       .raw(),
-    scanToEnd: database.prepare<[string], Row>(`SELECT ${COLUMNS} FROM records WHERE key >= ? ORDER BY key`).raw(),
+    scanToEnd: database
+      .prepare<[string], Row>(`SELECT ${COLUMNS} FROM records WHERE key >= ? ORDER BY key`)
+      .raw(),
     countSync: database.prepare("UPDATE leakdb SET syncs = syncs + 1"),
     sweep: database.prepare(
       "DELETE FROM records WHERE rowid IN " +
@@ -203,7 +214,8 @@ export class SqliteDatabase implements Adapter {
       const connection = connect(database);
       const { storeId } = connection.writer.state();
       if (verdict === "ok" && storeId === this.#storeId) return connection;
-      const what = verdict === "ok" ? "it is another store than before" : `it is damaged (${String(verdict)})`;
+      const what =
+        verdict === "ok" ? "it is another store than before" : `it is damaged (${String(verdict)})`;
       throw new AdapterError(`${this.name}: ${what}; restore a backup`, {
         kind: "transient",
         code: "LEAKDB_CORRUPTION",
@@ -236,7 +248,10 @@ export class SqliteDatabase implements Adapter {
     if (context === undefined) return;
     let removed = 0;
     try {
-      removed = this.#use("remove expired records from", ({ sweep }) => sweep.run(context.clock.now()).changes);
+      removed = this.#use(
+        "remove expired records from",
+        ({ sweep }) => sweep.run(context.clock.now()).changes,
+      );
     } catch (error) {
       context.report(error as AdapterError);
     }

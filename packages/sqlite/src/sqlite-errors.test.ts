@@ -5,8 +5,17 @@ const sqliteError = (code: string): Error => Object.assign(new Error(code), { co
 
 describe("an error of SQLite", () => {
   it("while running is transient, and names damage", () => {
-    for (const code of ["SQLITE_FULL", "SQLITE_IOERR_WRITE", "SQLITE_BUSY", "SQLITE_READONLY", "SQLITE_CANTOPEN"]) {
-      expect(runningError("a.db", "write", sqliteError(code))).toMatchObject({ kind: "transient", code: undefined });
+    for (const code of [
+      "SQLITE_FULL",
+      "SQLITE_IOERR_WRITE",
+      "SQLITE_BUSY",
+      "SQLITE_READONLY",
+      "SQLITE_CANTOPEN",
+    ]) {
+      expect(runningError("a.db", "write", sqliteError(code))).toMatchObject({
+        kind: "transient",
+        code: undefined,
+      });
     }
     for (const code of ["SQLITE_CORRUPT_INDEX", "SQLITE_NOTADB"]) {
       const damage = { kind: "transient", code: "LEAKDB_CORRUPTION" };
@@ -28,7 +37,10 @@ describe("an error of SQLite", () => {
   });
 
   it("is the fault of one row only where the transaction goes on without it", () => {
-    expect(["SQLITE_TOOBIG", "SQLITE_CONSTRAINT_TRIGGER"].map(sqliteError).map(isRowFault)).toEqual([true, true]);
+    expect(["SQLITE_TOOBIG", "SQLITE_CONSTRAINT_TRIGGER"].map(sqliteError).map(isRowFault)).toEqual([
+      true,
+      true,
+    ]);
     expect(isRowFault(new RangeError("The bound string, buffer, or bigint is too big"))).toBe(true);
     expect(["SQLITE_FULL", "SQLITE_IOERR"].map(sqliteError).map(isRowFault)).toEqual([false, false]);
   });

@@ -5,7 +5,19 @@
 
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { closeSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, statSync, symlinkSync, truncateSync, writeFileSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
 import { join } from "node:path";
 import { threadAdapter } from "@leakdb/core/adapter-thread";
 import { sqlite } from "@leakdb/sqlite";
@@ -16,7 +28,10 @@ import { afterThisTest, bytesOf, makeDirectory, openStore, put, puts } from "./o
 const NO_BYTES = Buffer.alloc(0);
 
 /** The opening fails as told, and changes nothing. */
-async function refuses(filename: string, error: { kind: string; code: string; message?: unknown }): Promise<void> {
+async function refuses(
+  filename: string,
+  error: { kind: string; code: string; message?: unknown },
+): Promise<void> {
   const before = bytesOf(filename);
   await expect(openStore({ filename })).rejects.toMatchObject(error);
   expect(bytesOf(filename) ?? NO_BYTES).toEqual(before ?? NO_BYTES);
@@ -171,9 +186,13 @@ describe("refuses to open", () => {
 
   it("a store that another process has open, until that is killed", async () => {
     const filename = join(makeDirectory(), "store.db");
-    const owner = spawn(process.execPath, [new URL("./owner-process.mjs", import.meta.url).pathname, filename], {
-      stdio: ["ignore", "pipe", "inherit"],
-    });
+    const owner = spawn(
+      process.execPath,
+      [new URL("./owner-process.mjs", import.meta.url).pathname, filename],
+      {
+        stdio: ["ignore", "pipe", "inherit"],
+      },
+    );
     const exited = once(owner, "exit");
     afterThisTest(() => void owner.kill("SIGKILL"));
     await once(owner.stdout, "data");
@@ -208,7 +227,9 @@ describe("goes on after", () => {
     execFileSync("sh", ["-c", `cat /dev/zero > '${ballast}' 2>/dev/null || true`]);
     const full = { kind: "transient", message: expect.stringContaining("disk is full") };
     await expect(store.write(...puts(5000, 10_000))).rejects.toMatchObject(full);
-    expect((await store.records()).map(({ version }) => version)).toEqual(puts(1000).map(({ version }) => version));
+    expect((await store.records()).map(({ version }) => version)).toEqual(
+      puts(1000).map(({ version }) => version),
+    );
     rmSync(ballast);
     await store.write(...puts(2000, 10_000));
     await store.adapter.sync();
@@ -246,7 +267,9 @@ describe("goes on after", () => {
       kind: "transient",
     });
     expect(store.reports).toHaveLength(1);
-    expect((await store.records()).map(({ version }) => version)).toEqual(puts(1000).map(({ version }) => version));
+    expect((await store.records()).map(({ version }) => version)).toEqual(
+      puts(1000).map(({ version }) => version),
+    );
     await store.write(...puts(5000, 10_000));
     expect(await store.records()).toHaveLength(5000);
   });
@@ -258,7 +281,13 @@ describe("goes on after", () => {
     const store = await openStore({ filename });
     // Every page but those that are read at an opening.
     const descriptor = openSync(filename, "r+");
-    writeSync(descriptor, Buffer.alloc(whole.length - 10 * 4096, 0x55), 0, whole.length - 10 * 4096, 10 * 4096);
+    writeSync(
+      descriptor,
+      Buffer.alloc(whole.length - 10 * 4096, 0x55),
+      0,
+      whole.length - 10 * 4096,
+      10 * 4096,
+    );
     const damage = { kind: "transient", code: "LEAKDB_CORRUPTION" };
     await expect(store.records()).rejects.toMatchObject(damage);
     await expect(store.write(...puts(100, 50_000))).rejects.toMatchObject(damage);

@@ -3,7 +3,13 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type AdapterContext, type AdapterState, type Mutation, type StoredRecord, systemClock } from "@leakdb/core/adapter";
+import {
+  type AdapterContext,
+  type AdapterState,
+  type Mutation,
+  type StoredRecord,
+  systemClock,
+} from "@leakdb/core/adapter";
 import type { ThreadAdapter } from "@leakdb/core/adapter-thread";
 import { type SqliteOptions, sqlite } from "@leakdb/sqlite";
 import { afterEach } from "vitest";
@@ -37,7 +43,10 @@ export interface OpenedStore {
 
 export async function openStore(
   options: SqliteOptions,
-  { clock = systemClock, make = sqlite }: { clock?: AdapterContext["clock"]; make?: (options: SqliteOptions) => ThreadAdapter } = {},
+  {
+    clock = systemClock,
+    make = sqlite,
+  }: { clock?: AdapterContext["clock"]; make?: (options: SqliteOptions) => ThreadAdapter } = {},
 ): Promise<OpenedStore> {
   const adapter = make(options);
   const reports: Error[] = [];

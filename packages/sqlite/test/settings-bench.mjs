@@ -13,7 +13,9 @@ import { systemClock } from "@leakdb/core/adapter";
 import { sqlite } from "@leakdb/sqlite";
 import Database from "better-sqlite3";
 
-const { Packr } = createRequire(createRequire(import.meta.url).resolve("@leakdb/core/package.json"))("msgpackr");
+const { Packr } = createRequire(createRequire(import.meta.url).resolve("@leakdb/core/package.json"))(
+  "msgpackr",
+);
 const packr = new Packr({ useRecords: false });
 
 const records = Number(process.argv[2] ?? 1_000_000);
@@ -31,13 +33,21 @@ function keysOf(kind) {
     return seed >>> 0;
   };
   return Array.from({ length: records }, (_, index) =>
-    kind === "random" ? `key:${next().toString(36)}${index.toString(36)}` : `key:${String(index).padStart(12, "0")}`,
+    kind === "random"
+      ? `key:${next().toString(36)}${index.toString(36)}`
+      : `key:${String(index).padStart(12, "0")}`,
   );
 }
 
 function valuesOf(count) {
   return Array.from({ length: count }, (_, index) =>
-    packr.pack({ id: index, name: "n".repeat(60), tags: ["a", "b"], note: "x".repeat(50), seen: 1.5 * index }),
+    packr.pack({
+      id: index,
+      name: "n".repeat(60),
+      tags: ["a", "b"],
+      note: "x".repeat(50),
+      seen: 1.5 * index,
+    }),
   ).map((bytes) => Uint8Array.prototype.slice.call(bytes));
 }
 
@@ -47,7 +57,9 @@ const perSecond = (count, startMs) => Math.round(count / (performance.now() - st
 
 function withDirectory(work) {
   const directory = mkdtempSync(join(process.env.BENCH_DIRECTORY ?? tmpdir(), "leakdb-bench-"));
-  return Promise.resolve(work(join(directory, "bench.db"))).finally(() => rmSync(directory, { recursive: true }));
+  return Promise.resolve(work(join(directory, "bench.db"))).finally(() =>
+    rmSync(directory, { recursive: true }),
+  );
 }
 
 function bareWrite(filename, keys, batch) {
@@ -63,7 +75,8 @@ function bareWrite(filename, keys, batch) {
   for (let at = 0; at < keys.length; at += batch) {
     database.exec("BEGIN");
     const end = Math.min(keys.length, at + batch);
-    for (let index = at; index < end; index += 1) put.run(keys[index], valueAt(index), FIRST_VERSION + index, 0);
+    for (let index = at; index < end; index += 1)
+      put.run(keys[index], valueAt(index), FIRST_VERSION + index, 0);
     database.exec("COMMIT");
   }
   const rate = perSecond(keys.length, start);
@@ -138,14 +151,18 @@ for (let round = 0; round < rounds; round += 1) {
     }
     await withDirectory(async (filename) => {
       const rate = await adapterWrite(filename, keys);
-      console.log(`${kind} adapter, ${ADAPTER_BATCH} a batch: ${rate} k/s, ratio ${(rate / best).toFixed(2)}`);
+      console.log(
+        `${kind} adapter, ${ADAPTER_BATCH} a batch: ${rate} k/s, ratio ${(rate / best).toFixed(2)}`,
+      );
       for (const again of [1, 2]) {
         globalThis.gc?.();
         const bareMs = bareOpen(filename);
         globalThis.gc?.();
         const ownMs = await adapterOpen(filename);
         const ratio = (ownMs / bareMs).toFixed(2);
-        console.log(`${kind} open ${again}: bare ${bareMs.toFixed(0)} ms, adapter ${ownMs.toFixed(0)} ms, ratio ${ratio}`);
+        console.log(
+          `${kind} open ${again}: bare ${bareMs.toFixed(0)} ms, adapter ${ownMs.toFixed(0)} ms, ratio ${ratio}`,
+        );
       }
     });
   }

@@ -42,7 +42,9 @@ describe("the file", () => {
     const store = await openStore({ filename });
     const texts = ['{"x":1}', '{"x":12}', "[1,2]", '"text"', "3652", "12", "null"];
     await store.write(...texts.map((text, index) => put(`k${index}`, text, 1_790_000_000_000_000 + index)));
-    expect(shell(filename, "SELECT key, json_extract(value, '$.x') FROM records WHERE key < 'k2'")).toBe("k0|1\nk1|12");
+    expect(shell(filename, "SELECT key, json_extract(value, '$.x') FROM records WHERE key < 'k2'")).toBe(
+      "k0|1\nk1|12",
+    );
     expect(shell(filename, "SELECT json(value) FROM readable").split("\n")).toEqual(texts);
     expect(shell(filename, "SELECT changed, expires FROM readable LIMIT 1")).toBe("2026-09-21 14:13:20|");
     await store.write(put("after", "{}", 1_800_000_000_000_000));
@@ -51,14 +53,20 @@ describe("the file", () => {
   it("gives JSON to the SQLite that is built in as well", async () => {
     const filename = newFile();
     const store = await openStore({ filename });
-    const texts = Array.from({ length: 3000 }, (_, index) => [`{"a":${index}}`, String(index * 7), `[${index}]`]).flat();
+    const texts = Array.from({ length: 3000 }, (_, index) => [
+      `{"a":${index}}`,
+      String(index * 7),
+      `[${index}]`,
+    ]).flat();
     await store.write(...texts.map((text, index) => put(`k${index}`, text, index + 1)));
     const database = reader(filename);
     const wrong = "SELECT count(*) FROM readable WHERE json(value) <> value";
     expect(database.prepare(wrong).pluck().get()).toBe(0);
     // Objects and arrays are never taken for SQLite's binary JSON; a bare number may be.
     const misread = "SELECT count(*) FROM records WHERE value < '{' AND json(value) <> CAST(value AS TEXT)";
-    expect(database.prepare(misread.replace("value < '{'", "substr(value, 1, 1) IN (x'7b', x'5b')")).pluck().get()).toBe(0);
+    expect(
+      database.prepare(misread.replace("value < '{'", "substr(value, 1, 1) IN (x'7b', x'5b')")).pluck().get(),
+    ).toBe(0);
   });
 
   it("holds whole numbers as integers, past 2^32 too", async () => {
@@ -68,7 +76,9 @@ describe("the file", () => {
     await store.write(put("a", "1", version, 1_900_000_000_000));
     const row = "SELECT typeof(version), version, typeof(expires_at), expires_at, typeof(key) FROM records";
     expect(shell(filename, row)).toBe(`integer|${version}|integer|1900000000000|text`);
-    expect(shell(filename, "SELECT typeof(high_version), high_version FROM leakdb")).toBe(`integer|${version}`);
+    expect(shell(filename, "SELECT typeof(high_version), high_version FROM leakdb")).toBe(
+      `integer|${version}`,
+    );
     expect(await store.records()).toMatchObject([{ version, expiresAt: 1_900_000_000_000 }]);
   });
 
@@ -87,7 +97,8 @@ describe("the file", () => {
     expect((await store.records()).map(({ key }) => key)).toEqual(keys);
     expect((await store.adapter.load(["a\0b"]))[0]?.version).toBe(4);
     const after: string[] = [];
-    for await (const page of store.adapter.scan({ prefix: "a\0", after: "a\0" })) after.push(...page.map(({ key }) => key));
+    for await (const page of store.adapter.scan({ prefix: "a\0", after: "a\0" }))
+      after.push(...page.map(({ key }) => key));
     expect(after).toEqual(["a\0\0", "a\0b"]);
   });
 
@@ -132,7 +143,10 @@ describe("a batch", () => {
     expect(await first.records()).toMatchObject([{ key: "a", version: 10 }]);
     await first.write({ type: "delete", key: "a", version: 12 });
     await first.adapter.close();
-    expect((await openStore({ filename })).state).toMatchObject({ storeId: first.state.storeId, highVersion: 12 });
+    expect((await openStore({ filename })).state).toMatchObject({
+      storeId: first.state.storeId,
+      highVersion: 12,
+    });
   });
 });
 
@@ -163,7 +177,9 @@ describe("synced", () => {
     const from = stderr.indexOf("[calls begin]");
     const to = stderr.indexOf("[calls end]");
     expect(from).toBeGreaterThan(0);
-    const names = [...stderr.slice(from, to).matchAll(/f(?:data)?sync\(\d+<([^>]*)>/g)].map(([, path]) => basename(path ?? ""));
+    const names = [...stderr.slice(from, to).matchAll(/f(?:data)?sync\(\d+<([^>]*)>/g)].map(([, path]) =>
+      basename(path ?? ""),
+    );
     return names.filter((name) => name.startsWith("store.db"));
   }
 

@@ -12,4 +12,9 @@
  */
 
 export { serveAdapter } from "./serve-adapter.js";
-export { killThread, type ThreadAdapter, type ThreadAdapterOptions, threadAdapter } from "./thread-adapter.js";
+export {
+  killThread,
+  type ThreadAdapter,
+  type ThreadAdapterOptions,
+  threadAdapter,
+} from "./thread-adapter.js";

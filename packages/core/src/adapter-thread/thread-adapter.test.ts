@@ -92,7 +92,9 @@ describe("an adapter on a thread", () => {
   it("answers every call as the adapter it serves", async () => {
     const { adapter, context } = fixture();
     expect(await adapter.open(context)).toEqual({ storeId: "store", highVersion: 5, bytes: 6 });
-    expect(await adapter.write([put("b", 2), put("é", 3), put("a", 1)], { signal: never })).toEqual({ bytes: 3 });
+    expect(await adapter.write([put("b", 2), put("é", 3), put("a", 1)], { signal: never })).toEqual({
+      bytes: 3,
+    });
     const loaded = await adapter.load(["a", "missing", "é"]);
     expect(loaded.map((record) => record?.version)).toEqual([1, undefined, 3]);
     expect(Buffer.from(loaded[2]?.value ?? []).toString()).toBe("é");
@@ -107,7 +109,9 @@ describe("an adapter on a thread", () => {
     const { adapter, context } = fixture();
     await adapter.open(context);
     const { rejected } = await adapter.write([put("a"), put("reject")], { signal: never });
-    expect(rejected).toMatchObject([{ index: 1, error: { message: "too odd", cause: { name: "RangeError" } } }]);
+    expect(rejected).toMatchObject([
+      { index: 1, error: { message: "too odd", cause: { name: "RangeError" } } },
+    ]);
   });
 
   it("passes on kind and code of errors, and goes on", async () => {
@@ -181,9 +185,9 @@ describe("a write that is given up", () => {
     expect(await settled).toMatchObject({ kind: "ambiguous", cause: { message: "too long" } });
     expect(cells[WRITES_DONE]).toBe(0);
     const closed = adapter.close();
-    expect(await Promise.race([closed.then(() => "closed"), adapter.close().then(() => "closed"), turns(20)])).toBe(
-      "waiting",
-    );
+    expect(
+      await Promise.race([closed.then(() => "closed"), adapter.close().then(() => "closed"), turns(20)]),
+    ).toBe("waiting");
     release();
     await closed;
     expect(cells[WRITES_DONE]).toBe(1);

@@ -49,7 +49,8 @@ serveAdapter(({ shared, otherStoreAt, failOpenAt }) => {
     async open(given) {
       context = given;
       const openings = Atomics.add(cells, OPENINGS, 1) + 1;
-      if (openings === failOpenAt) throw new AdapterError("not now", { kind: "transient", code: "LEAKDB_LOCKED" });
+      if (openings === failOpenAt)
+        throw new AdapterError("not now", { kind: "transient", code: "LEAKDB_LOCKED" });
       return { storeId: openings === otherStoreAt ? "other" : "store", highVersion: 5, bytes: 6 };
     },
     async write(batch) {
@@ -57,7 +58,8 @@ serveAdapter(({ shared, otherStoreAt, failOpenAt }) => {
       for (const [index, mutation] of batch.entries()) {
         if (mutation.key === "reject") rejected.push({ index, error: new RangeError("too odd") });
         else await act[mutation.key]?.();
-        if (mutation.type === "put") records.set(mutation.key, { ...mutation, value: mutation.value.slice() });
+        if (mutation.type === "put")
+          records.set(mutation.key, { ...mutation, value: mutation.value.slice() });
       }
       Atomics.add(cells, WRITES_DONE, 1);
       return { bytes: batch.length, rejected };
@@ -69,7 +71,8 @@ serveAdapter(({ shared, otherStoreAt, failOpenAt }) => {
       for (const key of [...records.keys()].sort()) {
         if (key.startsWith(prefix) && key > after) yield [records.get(key)];
       }
-      if (prefix === "broken") throw new AdapterError("torn page", { kind: "transient", code: "LEAKDB_CORRUPTION" });
+      if (prefix === "broken")
+        throw new AdapterError("torn page", { kind: "transient", code: "LEAKDB_CORRUPTION" });
     },
     async sync() {
       if (records.has("fail sync")) throw new AdapterError("no disk", { kind: "transient" });

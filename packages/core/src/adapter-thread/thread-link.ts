@@ -52,7 +52,11 @@ export class ThreadLink {
     this.#context = context;
     this.#pool = pool;
     // Flags of the main thread, such as --input-type, may not hold for the file of a thread.
-    this.#worker = new Worker(options.worker, { workerData: options.workerData, execArgv: [], name: "leakdb" });
+    this.#worker = new Worker(options.worker, {
+      workerData: options.workerData,
+      execArgv: [],
+      name: "leakdb",
+    });
     this.#worker.unref();
     this.#worker.on("message", (message: FromThread) => this.#receive(message));
     this.#worker.on("messageerror", (error) => context.report(error));

@@ -20,7 +20,9 @@ export interface WireError {
 
 /** @param error anything that was thrown. */
 export function toWire(error: unknown, depth = 0): WireError {
-  const fields = (typeof error === "object" && error !== null ? error : {}) as Partial<Record<keyof WireError, unknown>>;
+  const fields = (typeof error === "object" && error !== null ? error : {}) as Partial<
+    Record<keyof WireError, unknown>
+  >;
   const { code, cause } = fields;
   return {
     name: typeof fields.name === "string" ? fields.name : "Error",
@@ -37,7 +39,10 @@ function isErrorCode(code: unknown): code is ErrorCode {
 }
 
 function causeFrom(wire: WireError): Error {
-  const error = new Error(wire.message, wire.cause === undefined ? undefined : { cause: causeFrom(wire.cause) });
+  const error = new Error(
+    wire.message,
+    wire.cause === undefined ? undefined : { cause: causeFrom(wire.cause) },
+  );
   error.name = wire.name;
   if (wire.stack !== undefined) error.stack = wire.stack;
   return wire.code === undefined ? error : Object.assign(error, { code: wire.code });
