@@ -11,15 +11,15 @@
  * `#changes` rises with each change, so that an iterator knows when its place is no longer where it was.
  */
 
-import { compareKeys, prefixEnd, SURROGATE } from "./key-order.js";
+import { compareKeys, firstNotBefore, kindsOf, MIXED_KINDS, prefixEnd } from "./key-order.js";
 
 export { compareKeys, prefixEnd } from "./key-order.js";
 
-const BLOCK_MAX = 512;
+const BLOCK_MAX = 256;
 /** Bulk-built blocks leave room, so that the first insertions do not split them all. */
-const BLOCK_FILL = 384;
+const BLOCK_FILL = 192;
 /** A smaller block is joined to its neighbour. */
-const BLOCK_MIN = 64;
+const BLOCK_MIN = 32;
 
 /** A range of keys; all bounds that are given hold. `prefix` takes well-formed strings. */
 export interface KeyRange {
@@ -42,15 +42,15 @@ export class OrderedKeys {
   #lasts: string[] = [];
   #size = 0;
   #changes = 0;
-  /** No key holds a surrogate: `<` orders all of them. */
-  #isPlain = true;
+  /** Of all keys there were since it was empty: while they are not mixed, `<` orders them. */
+  #kinds = 0;
 
   /** Sorts once, which takes about two seconds for a million keys. Keys that come again count once. */
   constructor(keys: Iterable<string>) {
     const sorted = [...keys];
-    this.#isPlain = !sorted.some((key) => SURROGATE.test(key));
-    if (this.#isPlain) sorted.sort();
-    else sorted.sort(compareKeys);
+    for (const key of sorted) this.#kinds |= kindsOf(key);
+    if (this.#kinds === MIXED_KINDS) sorted.sort(compareKeys);
+    else sorted.sort();
     let block: string[] = [];
     for (let index = 0; index < sorted.length; index++) {
       const key = sorted[index] as string;
@@ -68,16 +68,16 @@ export class OrderedKeys {
 
   /** False when the key was there. */
   add(key: string): boolean {
-    const isPlainKey = !SURROGATE.test(key);
-    if (!isPlainKey) this.#isPlain = false;
+    const kinds = this.#kinds | kindsOf(key);
+    this.#kinds = kinds;
     const blocks = this.#blocks;
     if (blocks.length === 0) {
       blocks.push([key]);
       this.#lasts.push(key);
     } else {
-      const at = Math.min(firstNotBefore(this.#lasts, key, this.#isPlain), blocks.length - 1);
+      const at = Math.min(firstNotBefore(this.#lasts, key, kinds), blocks.length - 1);
       const block = blocks[at] as string[];
-      const index = firstNotBefore(block, key, this.#isPlain);
+      const index = firstNotBefore(block, key, kinds);
       if (block[index] === key) return false;
       if (index === block.length) {
         block.push(key);
@@ -92,11 +92,11 @@ export class OrderedKeys {
 
   /** False when the key was not there. */
   delete(key: string): boolean {
-    const isPlain = this.#isPlain && !SURROGATE.test(key);
-    const at = firstNotBefore(this.#lasts, key, isPlain);
+    const kinds = this.#kinds | kindsOf(key);
+    const at = firstNotBefore(this.#lasts, key, kinds);
     const block = this.#blocks[at];
     if (block === undefined) return false;
-    const index = firstNotBefore(block, key, isPlain);
+    const index = firstNotBefore(block, key, kinds);
     if (block[index] !== key) return false;
     block.splice(index, 1);
     if (block.length < BLOCK_MIN) this.#join(at, block);
@@ -111,7 +111,7 @@ export class OrderedKeys {
     this.#lasts = [];
     this.#size = 0;
     this.#changes++;
-    this.#isPlain = true;
+    this.#kinds = 0;
   }
 
   /**
@@ -128,12 +128,12 @@ export class OrderedKeys {
 
   /** Before the first key that is not below `key`, or with `isAfter` before the first one above it. */
   #place(key: string, isAfter: boolean): Place {
-    const isPlain = this.#isPlain && !SURROGATE.test(key);
-    let block = firstNotBefore(this.#lasts, key, isPlain);
+    const kinds = this.#kinds | kindsOf(key);
+    let block = firstNotBefore(this.#lasts, key, kinds);
     if (isAfter && this.#lasts[block] === key) block++;
     const keys = this.#blocks[block];
     if (keys === undefined) return { block, index: 0 };
-    const index = firstNotBefore(keys, key, isPlain);
+    const index = firstNotBefore(keys, key, kinds);
     return { block, index: isAfter && keys[index] === key ? index + 1 : index };
   }
 
@@ -268,17 +268,4 @@ class KeyIterator implements IterableIterator<string> {
     }
     return farthest;
   }
-}
-
-/** The index of the first of the sorted keys that is not below `key`, by binary search. */
-function firstNotBefore(keys: readonly string[], key: string, isPlain: boolean): number {
-  let low = 0;
-  let high = keys.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    const isBefore = isPlain ? (keys[middle] as string) < key : compareKeys(keys[middle] as string, key) < 0;
-    if (isBefore) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }
