@@ -42,7 +42,8 @@ export function parseArguments(args: readonly string[]): DemoOptions | "help" {
     throw new UsageError("--records must be a whole number from 1");
   }
   const seconds = values.seconds === undefined ? 5 : numberOf("--seconds", values.seconds);
-  if (!(seconds > 0 && seconds <= 3600)) throw new UsageError("--seconds must be more than 0 and at most 3600");
+  if (!(seconds > 0 && seconds <= 3600))
+    throw new UsageError("--seconds must be more than 0 and at most 3600");
   return {
     records,
     seconds,

@@ -30,7 +30,13 @@ export interface StepContext {
   readonly signal: AbortSignal;
 }
 
-export async function load({ storage, expectation, screen, meter, signal }: StepContext): Promise<LoadResult> {
+export async function load({
+  storage,
+  expectation,
+  screen,
+  meter,
+  signal,
+}: StepContext): Promise<LoadResult> {
   const { cities } = expectation;
   const store = citiesOf(storage);
   const progress = screen.progress();

@@ -7,6 +7,7 @@
  * Here are the order of the steps and the ways to end; each step has its file.
  */
 
+import { availableParallelism } from "node:os";
 import { type DemoOptions, HELP, parseArguments, UsageError } from "./arguments.js";
 import { readCities } from "./cities.js";
 import { type Comparison, compare } from "./compare-step.js";
@@ -34,9 +35,9 @@ async function main(args: readonly string[]): Promise<number> {
   }
   const screen = new Screen(process.stdout, process.env);
   const interruption = new AbortController();
-  // Once: a second Ctrl-C ends the process as it always does.
-  process.once("SIGINT", () => interruption.abort());
-  const workplace = await makeWorkplace(options.directory);
+  // Once each: a second Ctrl-C ends the process as it always does.
+  for (const name of ["SIGINT", "SIGTERM"] as const) process.once(name, () => interruption.abort());
+  const workplace = await makeWorkplaceIn(options.directory);
   try {
     return await run(options, screen, workplace, interruption.signal);
   } catch (error) {
@@ -51,19 +52,37 @@ async function main(args: readonly string[]): Promise<number> {
   }
 }
 
+async function makeWorkplaceIn(directory: string | undefined): Promise<Workplace> {
+  try {
+    return await makeWorkplace(directory);
+  } catch (error) {
+    if (directory === undefined) throw error;
+    throw new UsageError(
+      `--directory must be a directory that can be written to: ${(error as Error).message}`,
+    );
+  }
+}
+
 async function run(
   options: DemoOptions,
   screen: Screen,
   { filename }: Workplace,
   signal: AbortSignal,
 ): Promise<number> {
-  screen.title("LeakDB demo", "Memory answers at once. SQLite, on a thread of its own, keeps what memory was told.");
+  screen.title("LeakDB demo");
+  screen.aside("Memory answers at once. SQLite, on a thread of its own, keeps what memory was told.");
+  screen.aside(
+    `Node ${process.version}, ${availableParallelism()} processors. Reading the places, looking at an idle event loop.`,
+  );
   const expectation = new Expectation(await readCities(options.records));
   const meter = await LoopDelayMeter.calibrate(CALIBRATION_MS, signal);
   const figures = await fill(options, filename, { expectation, screen, meter, signal });
   report(screen, figures);
   const { wrongReads } = figures.serve;
-  if (options.isTampered) screen.say(`\n     --tamper: changed the record ${await tamper(filename)} in the closed file`);
+  if (options.isTampered) {
+    screen.step("Tamper", "one record of the closed file is changed, as a faulty disk would");
+    screen.say(`city ${await tamper(filename)} has one inhabitant more now`);
+  }
   signal.throwIfAborted();
   const comparison = await reopen(filename, { expectation, screen, signal });
   const isAlike = wrongReads === 0 && comparison.differences.length === 0;
@@ -86,12 +105,19 @@ async function fill(
     const context = { ...rest, storage };
     const startMs = performance.now();
     const total = count(expectation.cities.length);
-    screen.step(`Load ${total} places`, "a set returns once memory has the record; batches follow to SQLite behind");
+    screen.step(
+      `Load ${total} places`,
+      "a set returns once memory has the record; batches follow to SQLite behind",
+    );
     const loaded = await load(context);
-    const waited = loaded.waitedMs > 0 ? `, ${seconds(loaded.waitedMs)} of it waiting for room in the queue` : "";
+    const waited =
+      loaded.waitedMs > 0 ? `, ${seconds(loaded.waitedMs)} of it waiting for room in the queue` : "";
     screen.good(`all accepted after ${seconds(loaded.ms)}${waited}`);
 
-    screen.step(`Serve ${seconds(duration * 1_000)} of requests`, "80 % reads, 10 % counters, 10 % updates, while the queue drains");
+    screen.step(
+      `Serve ${seconds(duration * 1_000)} of requests`,
+      "80 % reads, 10 % counters, 10 % updates, while the queue drains",
+    );
     const served = await serve(context, duration * 1_000);
     screen.good(`${count(served.reads + served.counters + served.updates)} requests answered from memory`);
 
@@ -117,7 +143,9 @@ async function reopen(
   const startMs = performance.now();
   const storage: DemoStorage = await openStorage(filename);
   try {
-    screen.good(`open after ${seconds(performance.now() - startMs)}: ${count(storage.size)} entries in memory`);
+    screen.good(
+      `open after ${seconds(performance.now() - startMs)}: ${count(storage.size)} entries in memory`,
+    );
     return await compare({ ...rest, storage });
   } finally {
     await storage.close();
@@ -129,20 +157,21 @@ function showComparison(screen: Screen, { records, counters, differences }: Comp
     screen.good(`${count(records)} records and ${count(counters)} counters: each as it was written`);
     return;
   }
-  screen.bad(`${count(differences.length)} of the entries are not as they were written:`);
+  const are = differences.length === 1 ? "entry is" : "entries are";
+  screen.bad(`${count(differences.length)} ${are} not as written:`);
   for (const { key, what } of differences.slice(0, DIFFERENCES_SHOWN)) screen.say(`${key}  ${what}`);
   if (differences.length > DIFFERENCES_SHOWN) screen.say("…");
 }
 
 function showWhereNext(screen: Screen): void {
-  screen.title("Where to go next", "");
-  screen.table([
-    { label: "", cells: [] },
-    { label: "apps/examples", cells: [], remark: "sessions, a rate limiter, a crawl frontier: small programs to copy" },
-    { label: "npm test", cells: [], remark: "what is promised, tried" },
-    { label: "npm run bench", cells: [], remark: "the same kind of load beside other stores" },
-    { label: "npm start -- --tamper", cells: [], remark: "does this comparison notice a wrong record?" },
-    { label: "npm start -- --help", cells: [], remark: "more to turn" },
+  screen.title("Where to go next");
+  screen.list([
+    ["README.md", "the first twenty lines of a program of your own"],
+    ["apps/examples", "sessions, a rate limiter, a crawl frontier: small programs to copy from"],
+    ["npm test", "what is promised, tried"],
+    ["npm run bench", "the same kind of load beside other stores"],
+    ["npm start -- --tamper", "does the comparison notice a single wrong record?"],
+    ["npm start -- --help", "more to turn"],
   ]);
 }
 

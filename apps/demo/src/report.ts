@@ -39,7 +39,11 @@ function callersRows({ load, serve }: RunFigures): Row[] {
     { label: "what callers felt", cells: ["loading", "serving"] },
     { label: "read", cells: ["–", count(serve.reads)] },
     { label: "  a second", cells: ["–", rate(serve.reads, serve.ms)] },
-    { label: "accepted", cells: [count(load.accepted), count(writes)], remark: "in memory, readable at once" },
+    {
+      label: "accepted",
+      cells: [count(load.accepted), count(writes)],
+      remark: "in memory, readable at once",
+    },
     { label: "  a second", cells: [rate(load.accepted, load.ms), rate(writes, serve.ms)] },
     { label: "event-loop delay p50", cells: delays(({ p50Ms }) => p50Ms) },
     { label: "                 p99", cells: delays(({ p99Ms }) => p99Ms) },
@@ -53,9 +57,17 @@ function fileRows({ load, serve, store, writingMs, fileBytes }: RunFigures): Row
   return [
     { label: "what reached SQLite", cells: [""] },
     { label: "accepted", cells: [count(accepted)], remark: "loading and serving" },
-    { label: "coalesced", cells: [count(store.coalesced)], remark: "their key waited already: no write of their own" },
+    {
+      label: "coalesced",
+      cells: [count(store.coalesced)],
+      remark: "their key waited already: no write of their own",
+    },
     { label: "stored", cells: [count(store.stored)], remark: "written, and synced to the disk" },
-    { label: "  a second", cells: [rate(store.stored, writingMs)], remark: "from the first write to the last sync" },
+    {
+      label: "  a second",
+      cells: [rate(store.stored, writingMs)],
+      remark: "from the first write to the last sync",
+    },
     { label: "batches", cells: [count(store.batches)], remark: `${perBatch} entries each on average` },
     ...(store.retries > 0 ? [{ label: "retries", cells: [count(store.retries)] }] : []),
     { label: "file", cells: [megabytes(fileBytes)] },

@@ -42,10 +42,9 @@ export class Screen {
     this.#line(this.#paint("2", `   ${meaning}`));
   }
 
-  title(text: string, meaning: string): void {
+  title(text: string): void {
     this.#line();
     this.#line(this.#paint("1", text));
-    this.#line(this.#paint("2", meaning));
   }
 
   say(text = ""): void {
@@ -77,6 +76,13 @@ export class Screen {
       if (index === 0) this.#line(this.#paint("2", line.trimEnd()));
       else this.#line(remark === "" ? line.trimEnd() : `${line}${this.#paint("2", `   ${remark}`)}`);
     }
+  }
+
+  /** Names with what they are, a line each. */
+  list(items: readonly (readonly [name: string, meaning: string])[]): void {
+    const width = Math.max(...items.map(([name]) => name.length));
+    for (const [name, meaning] of items)
+      this.#line(`   ${name.padEnd(width + 3)}${this.#paint("2", meaning)}`);
   }
 
   /** Shows how far something has come, until it is ended. */
