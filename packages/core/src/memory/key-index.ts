@@ -150,7 +150,10 @@ class KeyShards {
   }
 
   #shardOf(key: string): Map<string, number> {
-    return this.#shards[this.#cells[hashOf(key, this.#multipliers) >>> CELL_SHIFT] as number] as Map<string, number>;
+    return this.#shards[this.#cells[hashOf(key, this.#multipliers) >>> CELL_SHIFT] as number] as Map<
+      string,
+      number
+    >;
   }
 }
 
