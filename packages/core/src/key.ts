@@ -17,10 +17,14 @@ export function checkKey(key: unknown, bytesMax = KEY_BYTES_MAX): asserts key is
   if (typeof key !== "string") throw new TypeError(`a key must be a string, not ${typeName(key)}`);
   if (key.length === 0) throw new RangeError("a key must not be empty");
   if (!key.isWellFormed()) {
-    throw new TypeError("a key must be well-formed: this one has a lone surrogate (see String.prototype.toWellFormed)");
+    throw new TypeError(
+      "a key must be well-formed: this one has a lone surrogate (see String.prototype.toWellFormed)",
+    );
   }
   if (key.length * BYTES_PER_UNIT_MAX > bytesMax && Buffer.byteLength(key) > bytesMax) {
-    throw new RangeError(`a key must have at most ${bytesMax} UTF-8 bytes with its prefix, not ${Buffer.byteLength(key)}`);
+    throw new RangeError(
+      `a key must have at most ${bytesMax} UTF-8 bytes with its prefix, not ${Buffer.byteLength(key)}`,
+    );
   }
 }
 

@@ -43,7 +43,8 @@ export function startWait(options: WaitOptions, onEnd?: () => void): Wait {
     if (end()) rejectPromise(error);
   };
   const onAbort = (): void => reject(signal?.reason);
-  const timer = timeoutMs === Infinity ? undefined : clock.setTimeout(() => reject(timeoutError()), timeoutMs);
+  const timer =
+    timeoutMs === Infinity ? undefined : clock.setTimeout(() => reject(timeoutError()), timeoutMs);
   if (signal?.aborted) onAbort();
   else signal?.addEventListener("abort", onAbort, { once: true });
   return {

@@ -2,7 +2,7 @@
  * The memory table: every entry of a store, read and written synchronously.
  *
  *     key ──KeyIndex──▶ slot ──▶ chunk[slot >>> 12], row slot & 4095
- *                                ┌ values ┬ keys ┬ versions ┬ expiries ┬ births ┬ marks ┐
+ *                                ┌ values ┬ keys ┬ stamps (version, expiry) ┬ births ┬ marks ┐
  *
  * An entry is a row in chunked columns rather than an object: a third of the memory, and no long stall while it
  * grows, since no chunk is ever copied (docs/decisions/0002-key-index.md has the measurements).
@@ -17,43 +17,10 @@
  */
 
 import type { Clock } from "../clock.js";
+import { type Chunk, newChunk, ROW_BITS, ROW_MASK, ROWS } from "./chunk.js";
 import { KeyIndex } from "./key-index.js";
 import { DETACHED } from "./marks.js";
 import { type KeyRange, OrderedKeys } from "./ordered-keys.js";
-
-const ROW_BITS = 12;
-const ROWS = 1 << ROW_BITS;
-const ROW_MASK = ROWS - 1;
-
-/** Shared by all chunks that hold no expiring entry; never written to. */
-const NO_EXPIRIES = new Float64Array(ROWS);
-
-interface Chunk {
-  /** `undefined` for a tombstone or a free row. */
-  readonly values: unknown[];
-  readonly keys: string[];
-  readonly versions: Float64Array;
-  /** Milliseconds since 1970, 0 for never. */
-  expiries: Float64Array;
-  /** The count of keys born before this one, modulo 2^32: iterators pass over keys younger than themselves. */
-  readonly births: Uint32Array;
-  readonly marks: Uint8Array;
-  /** No row of the chunk expires before this. */
-  nextExpiry: number;
-}
-
-function newChunk(): Chunk {
-  return {
-    // Filled, so that every chunk's array has the same kind of elements whatever is stored first.
-    values: new Array<unknown>(ROWS).fill(undefined),
-    keys: new Array<string>(ROWS).fill(""),
-    versions: new Float64Array(ROWS),
-    expiries: NO_EXPIRIES,
-    births: new Uint32Array(ROWS),
-    marks: new Uint8Array(ROWS),
-    nextExpiry: Infinity,
-  };
-}
 
 export class Table {
   readonly #clock: Clock;
@@ -91,8 +58,7 @@ export class Table {
       const chunk = this.#chunks[slot >>> ROW_BITS] as Chunk;
       const row = slot & ROW_MASK;
       const value = chunk.values[row];
-      const expiresAt = chunk.expiries[row] as number;
-      if (value !== undefined && (expiresAt === 0 || expiresAt > this.#clock.now())) {
+      if (value !== undefined && (chunk.nextExpiry === Infinity || !this.#isExpired(chunk, row))) {
         this.hits += 1;
         return value;
       }
@@ -110,8 +76,7 @@ export class Table {
   liveValue(slot: number): unknown {
     const chunk = this.#chunk(slot);
     const row = slot & ROW_MASK;
-    const expiresAt = chunk.expiries[row] as number;
-    return expiresAt === 0 || expiresAt > this.#clock.now() ? chunk.values[row] : undefined;
+    return chunk.nextExpiry === Infinity || !this.#isExpired(chunk, row) ? chunk.values[row] : undefined;
   }
 
   value(slot: number): unknown {
@@ -123,11 +88,11 @@ export class Table {
   }
 
   version(slot: number): number {
-    return this.#chunk(slot).versions[slot & ROW_MASK] as number;
+    return this.#chunk(slot).stamps[(slot & ROW_MASK) << 1] as number;
   }
 
   expiresAt(slot: number): number {
-    return this.#chunk(slot).expiries[slot & ROW_MASK] as number;
+    return this.#chunk(slot).stamps[((slot & ROW_MASK) << 1) + 1] as number;
   }
 
   marks(slot: number): number {
@@ -164,20 +129,20 @@ export class Table {
     return slot;
   }
 
-  /** Gives the slot a new state. `value` is never `undefined`; `expiresAt` 0 means never. */
-  put(slot: number, value: unknown, version: number, expiresAt: number): void {
-    const chunk = this.#chunk(slot);
+  /** Gives the slot a new state and returns its marks. `value` is never `undefined`; `expiresAt` 0 means never. */
+  put(slot: number, value: unknown, version: number, expiresAt: number): number {
+    const chunk = this.#chunks[slot >>> ROW_BITS] as Chunk;
     const row = slot & ROW_MASK;
-    const was = chunk.expiries[row] as number;
     if (chunk.values[row] === undefined) {
       this.#bear(chunk, row);
-    } else if (was !== 0 && was <= this.#clock.now()) {
+    } else if (chunk.nextExpiry !== Infinity && this.#isExpired(chunk, row)) {
       // An expired entry is absent: what follows it is a new key to iterators that began before.
       chunk.births[row] = this.#births++;
     }
     chunk.values[row] = value;
-    chunk.versions[row] = version;
-    if (was !== expiresAt) this.#setExpiry(chunk, row, expiresAt);
+    chunk.stamps[row << 1] = version;
+    if (expiresAt !== 0 || chunk.nextExpiry !== Infinity) this.#setExpiry(chunk, row, expiresAt);
+    return chunk.marks[row] as number;
   }
 
   /** Makes the entry absent: a tombstone with its version while the slot is held, else free. */
@@ -185,7 +150,7 @@ export class Table {
     const chunk = this.#chunk(slot);
     const row = slot & ROW_MASK;
     if (chunk.values[row] !== undefined) this.#bury(chunk, row);
-    chunk.versions[row] = version;
+    chunk.stamps[row << 1] = version;
     if (chunk.marks[row] === 0) this.#release(slot, true);
   }
 
@@ -291,6 +256,11 @@ export class Table {
     return this.liveValue(slot) !== undefined && (((chunk.births[row] as number) - born) | 0) < 0;
   }
 
+  #isExpired(chunk: Chunk, row: number): boolean {
+    const expiresAt = chunk.stamps[(row << 1) + 1] as number;
+    return expiresAt !== 0 && expiresAt <= this.#clock.now();
+  }
+
   #chunk(slot: number): Chunk {
     return this.#chunks[slot >>> ROW_BITS] as Chunk;
   }
@@ -304,7 +274,7 @@ export class Table {
   #bury(chunk: Chunk, row: number, ordered = true): void {
     this.#live -= 1;
     chunk.values[row] = undefined;
-    if (chunk.expiries !== NO_EXPIRIES) chunk.expiries[row] = 0;
+    chunk.stamps[(row << 1) + 1] = 0;
     if (ordered) this.#ordered?.delete(chunk.keys[row] as string);
   }
 
@@ -312,15 +282,15 @@ export class Table {
   #release(slot: number, indexed: boolean): void {
     const chunk = this.#chunk(slot);
     const row = slot & ROW_MASK;
-    if (indexed && ((chunk.marks[row] as number) & DETACHED) === 0) this.#index.delete(chunk.keys[row] as string);
+    if (indexed && ((chunk.marks[row] as number) & DETACHED) === 0)
+      this.#index.delete(chunk.keys[row] as string);
     chunk.keys[row] = "";
     chunk.marks[row] = 0;
     this.#free.push(slot);
   }
 
   #setExpiry(chunk: Chunk, row: number, expiresAt: number): void {
-    if (chunk.expiries === NO_EXPIRIES) chunk.expiries = new Float64Array(ROWS);
-    chunk.expiries[row] = expiresAt;
+    chunk.stamps[(row << 1) + 1] = expiresAt;
     if (expiresAt === 0) return;
     if (expiresAt < chunk.nextExpiry) chunk.nextExpiry = expiresAt;
     const isFirst = this.#nextExpiry === Infinity;
@@ -331,7 +301,7 @@ export class Table {
   #expireChunk(chunk: Chunk, firstSlot: number, now: number): void {
     let next = Infinity;
     for (let row = 0; row < ROWS; row += 1) {
-      const expiresAt = chunk.expiries[row] as number;
+      const expiresAt = chunk.stamps[(row << 1) + 1] as number;
       if (expiresAt === 0) continue;
       if (expiresAt > now) {
         if (expiresAt < next) next = expiresAt;

@@ -24,6 +24,10 @@ export class Backpressure {
     this.#onDrain = onDrain;
   }
 
+  get isFull(): boolean {
+    return this.depth + this.deadLetters >= this.#capacity;
+  }
+
   /** @throws LEAKDB_QUEUE_FULL when `count` further mutations do not fit; nothing has changed then. */
   admit(count: number): void {
     if (this.depth + this.deadLetters + count <= this.#capacity) return;

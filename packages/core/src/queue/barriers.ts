@@ -44,12 +44,20 @@ export class Barriers {
   }
 
   /** Resolves when everything up to `version`, or of `key` alone, is stored (or synced). */
-  wait(barrier: { version: number; key?: string | undefined; synced: boolean }, options: WaitOptions): Promise<void> {
+  wait(
+    barrier: { version: number; key?: string | undefined; synced: boolean },
+    options: WaitOptions,
+  ): Promise<void> {
     if (options.signal?.aborted) return Promise.reject(options.signal.reason);
     const { version, key, synced } = barrier;
-    const waiter: Waiter = { version, key, synced, wait: startWait(options, () => this.#ended(waiter)), ended: false };
-    const isStored =
-      key === undefined ? this.#owner.storedUpTo() >= version : !this.#owner.isUnsettled(key);
+    const waiter: Waiter = {
+      version,
+      key,
+      synced,
+      wait: startWait(options, () => this.#ended(waiter)),
+      ended: false,
+    };
+    const isStored = key === undefined ? this.#owner.storedUpTo() >= version : !this.#owner.isUnsettled(key);
     if (isStored) this.#stored(waiter);
     else if (key === undefined) push(this.#byVersion, waiter);
     else this.#waitersOf(key).add(waiter);
@@ -105,7 +113,8 @@ export class Barriers {
         await this.#owner.sync();
         for (const waiter of waiters) waiter.wait.resolve();
       } catch (cause) {
-        const message = "the backend could not sync to its disk: what is stored may not survive a power cut yet. Flush again";
+        const message =
+          "the backend could not sync to its disk: what is stored may not survive a power cut yet. Flush again";
         const error = new LeakDBError("LEAKDB_FLUSH_FAILED", message, { cause, retryable: true });
         for (const waiter of waiters) waiter.wait.reject(error);
       }
@@ -154,7 +163,8 @@ function pop(heap: Waiter[]): Waiter {
     let child = index * 2 + 1;
     if (child >= heap.length) break;
     const right = child + 1;
-    if (right < heap.length && (heap[right] as Waiter).version < (heap[child] as Waiter).version) child = right;
+    if (right < heap.length && (heap[right] as Waiter).version < (heap[child] as Waiter).version)
+      child = right;
     if ((heap[child] as Waiter).version >= last.version) break;
     heap[index] = heap[child] as Waiter;
     index = child;

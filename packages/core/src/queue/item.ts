@@ -24,3 +24,13 @@ export interface Item {
   /** The mutations of one `setMulti` that must share a batch; `value` is unused then. */
   readonly parts?: readonly Item[];
 }
+
+export function newItem(
+  state: Pick<Item, "type" | "key" | "value" | "version" | "expiresAt" | "date"> &
+    Partial<Pick<Item, "firstVersion" | "slot" | "bytes" | "parts">>,
+): Item {
+  const { type, key, value, version, expiresAt, date, firstVersion = version, slot = -1 } = state;
+  const { bytes = -1, parts } = state;
+  const item: Item = { type, key, value, version, expiresAt, firstVersion, slot, bytes, attempts: 0, date };
+  return parts === undefined ? item : { ...item, parts };
+}

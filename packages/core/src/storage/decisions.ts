@@ -50,7 +50,11 @@ function moment(ms: number): number {
   return Math.max(1, Math.ceil(ms));
 }
 
-const put = <Result>(value: unknown, expiresAt: number, result: (version: number) => Result): Decision<Result> => ({
+const put = <Result>(
+  value: unknown,
+  expiresAt: number,
+  result: (version: number) => Result,
+): Decision<Result> => ({
   change: "put",
   value,
   expiresAt,
@@ -60,7 +64,11 @@ const put = <Result>(value: unknown, expiresAt: number, result: (version: number
 const same = (version: number): number => version;
 const NOTHING = { change: "none", result: undefined } as const;
 
-export function decideAdd(current: Current | undefined, value: unknown, expiresAt: number): Decision<number | undefined> {
+export function decideAdd(
+  current: Current | undefined,
+  value: unknown,
+  expiresAt: number,
+): Decision<number | undefined> {
   return current === undefined ? put(value, expiresAt, same) : NOTHING;
 }
 
@@ -99,7 +107,9 @@ export function decideDelete(current: Current | undefined): Decision<boolean> {
 }
 
 export function decideTouch(current: Current | undefined, expiresAt: number): Decision<boolean> {
-  return current === undefined ? { change: "none", result: false } : { change: "touch", expiresAt, result: () => true };
+  return current === undefined
+    ? { change: "none", result: false }
+    : { change: "touch", expiresAt, result: () => true };
 }
 
 /** `sign` is 1 for incr, -1 for decr. @throws TypeError, RangeError */
@@ -112,7 +122,8 @@ export function decideIncr(
   const { delta, initialValue } = options ?? {};
   if (delta !== undefined) checkNumber("delta", delta);
   if (initialValue !== undefined) checkNumber("initialValue", initialValue);
-  const next = current === undefined ? firstCount(sign, delta, initialValue) : nextCount(current.value, sign, delta);
+  const next =
+    current === undefined ? firstCount(sign, delta, initialValue) : nextCount(current.value, sign, delta);
   return put(next, current === undefined ? (expiresAt ?? 0) : current.expiresAt, () => next);
 }
 

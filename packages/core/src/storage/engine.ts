@@ -85,7 +85,15 @@ export function queueEngine(
     sync: () => Promise.resolve(),
   });
   const writer = new SyncWriter(store, pipeline);
-  return { name: "QueueStorage", store, writer, events, pipeline, counters, flushTimeoutMs: queue.flushTimeoutMs };
+  return {
+    name: "QueueStorage",
+    store,
+    writer,
+    events,
+    pipeline,
+    counters,
+    flushTimeoutMs: queue.flushTimeoutMs,
+  };
 }
 
 /** Write-behind over an adapter, opened and loaded. @throws LEAKDB_OPEN_FAILED, LEAKDB_LOCKED, LEAKDB_CORRUPTION … */

@@ -83,7 +83,11 @@ export abstract class Lifecycle<V, M extends Mode> extends View<V, M> {
    * writes alone. Does not make anything due: see `flush`.
    * @throws LEAKDB_FLUSH_FAILED while a dead letter it covers stands, LEAKDB_TIMEOUT, LEAKDB_NOT_SUPPORTED
    */
-  async persisted(version: number, level: DurabilityLevel = "stored", options: PersistedOptions = {}): Promise<void> {
+  async persisted(
+    version: number,
+    level: DurabilityLevel = "stored",
+    options: PersistedOptions = {},
+  ): Promise<void> {
     this.#checkVersion(version);
     const { pipeline, store } = this.#engine;
     const synced = this.#checkLevel(level);
@@ -189,7 +193,11 @@ export abstract class Lifecycle<V, M extends Mode> extends View<V, M> {
 
   async #drain(pipeline: NonNullable<Engine<M>["pipeline"]>): Promise<void> {
     const { session, store } = this.#engine;
-    const unlimited = { clock: store.clock, timeoutMs: Infinity, timeoutError: () => new Error("no deadline") };
+    const unlimited = {
+      clock: store.clock,
+      timeoutMs: Infinity,
+      timeoutError: () => new Error("no deadline"),
+    };
     const synced = session?.adapter.capabilities.levels.includes("synced") ?? false;
     await pipeline.flush({ version: this.version, synced }, unlimited);
   }

@@ -63,7 +63,9 @@ export type EntriesInput<V> = Iterable<readonly [string, V]> | Readonly<Record<s
 /** What `incr` returns for values of type `V`: `number` for a store of numbers, both kinds where `V` says neither. */
 export type CounterOf<V> = [Extract<V, number | bigint>] extends [never]
   ? number | bigint
-  : ([Extract<V, number>] extends [never] ? never : number) | ([Extract<V, bigint>] extends [never] ? never : bigint);
+  :
+      | ([Extract<V, number>] extends [never] ? never : number)
+      | ([Extract<V, bigint>] extends [never] ? never : bigint);
 
 export interface Reads<V> {
   get(key: string, options?: KeyOptions): V | undefined;

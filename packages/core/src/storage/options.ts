@@ -134,7 +134,9 @@ export function resolveQueueOptions(options: QueueOptions, coalesceDefault: bool
 export function resolveAdapter(adapter: Adapter | undefined): Adapter {
   for (const name of ["open", "write", "load", "scan", "sync", "close"] as const) {
     if (typeof adapter?.[name] !== "function") {
-      throw new TypeError(`adapter must be an adapter, such as sqlite({ filename }); it has no function ${name}`);
+      throw new TypeError(
+        `adapter must be an adapter, such as sqlite({ filename }); it has no function ${name}`,
+      );
     }
   }
   const valid = adapter as Adapter;

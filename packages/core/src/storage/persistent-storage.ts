@@ -8,9 +8,13 @@ import { Lifecycle } from "./lifecycle.js";
 import type { Promised, Reads, Writes } from "./operations.js";
 import type { PersistentOptions } from "./options.js";
 
-export interface PersistentStorageOptions extends Omit<PersistentOptions, "coalesce" | "writeDelay" | "maxSize"> {}
+export interface PersistentStorageOptions
+  extends Omit<PersistentOptions, "coalesce" | "writeDelay" | "maxSize"> {}
 
-export class PersistentStorage<V = unknown> extends Lifecycle<V, "promise"> implements Reads<V>, Promised<Writes<V>> {
+export class PersistentStorage<V = unknown>
+  extends Lifecycle<V, "promise">
+  implements Reads<V>, Promised<Writes<V>>
+{
   private constructor(engine: Engine<"promise">) {
     super(engine);
   }

@@ -3,7 +3,13 @@
  * least once, in the order of its key. Items wait in memory alone; they do not survive the process.
  */
 
-import type { ProcessSinkOptions, QueueItem, WorkerContext, WorkerProcess, WorkerProcessBatch } from "../worker/process-sink.js";
+import type {
+  ProcessSinkOptions,
+  QueueItem,
+  WorkerContext,
+  WorkerProcess,
+  WorkerProcessBatch,
+} from "../worker/process-sink.js";
 import { queueEngine } from "./engine.js";
 import { Lifecycle } from "./lifecycle.js";
 import type { Reads, Writes } from "./operations.js";
@@ -30,11 +36,14 @@ export class QueueStorage<V = unknown> extends Lifecycle<V, "sync"> implements R
     const isSingle =
       options.workerProcess !== undefined || this.workerProcess !== QueueStorage.prototype.workerProcess;
     if (!isBatch && !isSingle) {
-      throw new TypeError("QueueStorage needs workerProcess or workerProcessBatch, as an option or an override");
+      throw new TypeError(
+        "QueueStorage needs workerProcess or workerProcessBatch, as an option or an override",
+      );
     }
     worker.process = (item, context) => this.workerProcess(item as QueueItem<V>, context);
     if (isBatch) {
-      worker.processBatch = (items, context) => this.workerProcessBatch(items as readonly QueueItem<V>[], context);
+      worker.processBatch = (items, context) =>
+        this.workerProcessBatch(items as readonly QueueItem<V>[], context);
     }
   }
 

@@ -99,7 +99,10 @@ export class Store {
   /** Takes over a record of the backend, unless it has expired. */
   load(record: { key: string; value: Uint8Array; version: number; expiresAt: number }): void {
     if (record.key === "") {
-      throw new LeakDBError("LEAKDB_CORRUPTION", "the backend holds a record with an empty key: remove it there");
+      throw new LeakDBError(
+        "LEAKDB_CORRUPTION",
+        "the backend holds a record with an empty key: remove it there",
+      );
     }
     this.versions.observe(record.version);
     if (record.expiresAt !== 0 && record.expiresAt <= this.clock.now()) return;

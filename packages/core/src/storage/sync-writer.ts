@@ -45,7 +45,7 @@ export class SyncWriter implements Writer<"sync"> {
       for (const slot of inserted) table.remove(slot, 0);
       throw error;
     }
-    for (const [key, value] of stored) this.#apply(table.find(key), value, expiresAt);
+    for (const [key, value] of stored) this.#apply(table.find(key), key, value, expiresAt);
     return this.#store.versions.last;
   }
 
@@ -65,7 +65,9 @@ export class SyncWriter implements Writer<"sync"> {
       case "none":
         return decision.result;
       case "put":
-        return decision.result(this.#put(fullKey, store.toStored(decision.value, scope.values), decision.expiresAt));
+        return decision.result(
+          this.#put(fullKey, store.toStored(decision.value, scope.values), decision.expiresAt),
+        );
       case "touch":
         // What `decide` ran may have taken other slots, never this one: the guard holds its key.
         return decision.result(this.#put(fullKey, store.table.value(slot), decision.expiresAt));
@@ -116,22 +118,22 @@ export class SyncWriter implements Writer<"sync"> {
     const { table } = this.#store;
     let slot = table.find(key);
     if (slot < 0) this.#store.checkKey(key);
-    if (this.#behind?.needsRoom(slot)) this.#behind.backpressure.admit(1);
+    if (this.#behind?.backpressure.isFull) this.#admit([slot]);
     if (slot < 0) slot = table.insert(key);
-    return this.#apply(slot, stored, expiresAt);
+    return this.#apply(slot, key, stored, expiresAt);
   }
 
-  #apply(slot: number, stored: unknown, expiresAt: number): number {
+  #apply(slot: number, key: string, stored: unknown, expiresAt: number): number {
     const version = this.#store.versions.next();
-    this.#behind?.note("put", slot, stored, version, expiresAt);
-    this.#store.table.put(slot, stored, version, expiresAt);
+    const marks = this.#store.table.put(slot, stored, version, expiresAt);
+    this.#behind?.notePut(slot, marks, key, stored, version, expiresAt);
     return version;
   }
 
   #remove(slot: number): number {
-    if (this.#behind?.needsRoom(slot)) this.#behind.backpressure.admit(1);
+    if (this.#behind?.backpressure.isFull) this.#admit([slot]);
     const version = this.#store.versions.next();
-    this.#behind?.note("delete", slot, undefined, version, 0);
+    this.#behind?.noteDelete(slot, version);
     this.#store.table.remove(slot, version);
     return version;
   }

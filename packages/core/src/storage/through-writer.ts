@@ -5,9 +5,9 @@
  */
 
 import { isLeakDBError, LeakDBError } from "../errors.js";
-import type { Item } from "../queue/item.js";
-import { type AdapterSession, asError } from "../worker/adapter-session.js";
+import { type Item, newItem } from "../queue/item.js";
 import { startWait } from "../wait.js";
+import { type AdapterSession, asError } from "../worker/adapter-session.js";
 import { type Current, type Decision, expiryOf } from "./decisions.js";
 import type { Place } from "./key-chains.js";
 import type { ClearOptions, EntriesInput, KeyOptions, SetOptions } from "./operations.js";
@@ -110,11 +110,20 @@ export class ThroughWriter implements Writer<"promise"> {
     const prefix = clearedPrefix(scope, options);
     this.#guard.checkPrefix(prefix);
     return this.#inTurn(this.#through.chains.enterPrefix(prefix), async () => {
-      const item = newItem("clear", prefix, undefined, versions.next(), 0, this.#store.clock.now());
+      const date = this.#store.clock.now();
+      const item = newItem({
+        type: "clear",
+        key: prefix,
+        value: undefined,
+        version: versions.next(),
+        expiresAt: 0,
+        date,
+      });
       try {
         await this.#through.write(item);
       } catch (error) {
-        if (mayBeApplied(error)) for (const slot of table.orderedSlots({ prefix })) this.#uncertain.add(table.key(slot));
+        if (mayBeApplied(error))
+          for (const slot of table.orderedSlots({ prefix })) this.#uncertain.add(table.key(slot));
         throw error;
       }
       for (const key of this.#uncertain) if (key.startsWith(prefix)) this.#uncertain.delete(key);
@@ -153,7 +162,11 @@ export class ThroughWriter implements Writer<"promise"> {
     backpressure.add();
     if (place.ready !== undefined) {
       const timeoutMs = this.#writeTimeoutMs;
-      const wait = startWait({ clock: this.#store.clock, timeoutMs, timeoutError: () => timedOut(timeoutMs) });
+      const wait = startWait({
+        clock: this.#store.clock,
+        timeoutMs,
+        timeoutError: () => timedOut(timeoutMs),
+      });
       void place.ready.then(wait.resolve);
       try {
         await wait.promise;
@@ -172,13 +185,11 @@ export class ThroughWriter implements Writer<"promise"> {
   /** Has the changes stored, as one mutation each in one batch, then makes them in memory; the last version. */
   async #write(changes: readonly Change[]): Promise<number> {
     const { versions, clock } = this.#store;
-    const now = clock.now();
+    const date = clock.now();
     const items = changes.map(({ type, key, stored, expiresAt }) =>
-      newItem(type, key, stored, versions.next(), expiresAt, now),
+      newItem({ type, key, value: stored, version: versions.next(), expiresAt, date }),
     );
-    const only = items.length === 1 ? items[0] : undefined;
-    const item = only ?? { ...newItem("put", NO_KEY, undefined, versions.last, 0, now), parts: items };
-    if (only === undefined) item.firstVersion = (items[0] as Item).version;
+    const item = items.length === 1 ? (items[0] as Item) : together(items);
     try {
       await this.#through.write(item);
     } catch (error) {
@@ -230,15 +241,21 @@ function removal(key: string): Change {
   return { type: "delete", key, stored: undefined, expiresAt: 0 };
 }
 
-function newItem(
-  type: Item["type"],
-  key: string,
-  value: unknown,
-  version: number,
-  expiresAt: number,
-  date: number,
-): Item {
-  return { type, key, value, version, expiresAt, firstVersion: version, slot: -1, bytes: -1, attempts: 0, date };
+/** One item for several mutations, so that they share a batch. */
+function together(items: readonly Item[]): Item {
+  const [first, last] = [items[0] as Item, items[items.length - 1] as Item];
+  const { version, date } = last;
+  const firstVersion = first.version;
+  return newItem({
+    type: "put",
+    key: NO_KEY,
+    value: undefined,
+    version,
+    expiresAt: 0,
+    date,
+    firstVersion,
+    parts: items,
+  });
 }
 
 function mayBeApplied(error: unknown): boolean {

@@ -17,11 +17,13 @@ export interface Unwritten {
 export function unwrittenOf(item: Item, store: Store): Unwritten[] {
   if (item.parts !== undefined) return item.parts.flatMap((part) => unwrittenOf(part, store));
   const { type, key, version, expiresAt } = item;
-  return [{ operation: type, key, value: valueOf(item, store), version, expiresAt: expiresAt || undefined }];
+  return [
+    { operation: type, key, value: readValue(item, store), version, expiresAt: expiresAt || undefined },
+  ];
 }
 
 /** A batch's items have been encoded already; what waits is as the table has it. */
-function valueOf(item: Item, store: Store): unknown {
+function readValue(item: Item, store: Store): unknown {
   if (item.type !== "put") return undefined;
   if (item.bytes > 0 && item.value instanceof Uint8Array) {
     return store.fromStored(new EncodedValue(item.value), "copied", item.key);

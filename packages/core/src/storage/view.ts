@@ -121,12 +121,17 @@ export class View<V, M extends Mode> {
 
   cas(key: string, value: V, version: number, options?: SetOptions): Outcome<M, number | undefined> {
     return this.#writer.decide(this.#scope, key, options, (current) => {
-      if (typeof version !== "number") throw new TypeError("cas takes the version that getEntry gave, a number");
+      if (typeof version !== "number")
+        throw new TypeError("cas takes the version that getEntry gave, a number");
       return decideCas(current, value, version, this.#expiry(options) ?? 0);
     });
   }
 
-  update(key: string, fn: (value: V | undefined) => V | undefined, options?: SetOptions): Outcome<M, V | undefined> {
+  update(
+    key: string,
+    fn: (value: V | undefined) => V | undefined,
+    options?: SetOptions,
+  ): Outcome<M, V | undefined> {
     return this.#writer.decide(this.#scope, key, options, (current) => {
       if (typeof fn !== "function") throw new TypeError("update takes a function of the current value");
       const expiresAt = this.#expiry(options);
@@ -166,7 +171,8 @@ export class View<V, M extends Mode> {
    */
   namespace<T = V>(prefix: string, options: NamespaceOptions = {}): View<T, M> & Namespace<T, M> {
     const { values = this.#scope.values } = options;
-    if (values !== "reference" && values !== "copied") throw new TypeError(`values must be "reference" or "copied"`);
+    if (values !== "reference" && values !== "copied")
+      throw new TypeError(`values must be "reference" or "copied"`);
     this.#store.checkKey(prefix);
     const scope = new Scope(this.#scope.prefix + prefix, values);
     return new View<T, M>(this.#store, this.#writer, scope) as View<T, M> & Namespace<T, M>;

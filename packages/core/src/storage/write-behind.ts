@@ -19,11 +19,11 @@ import type { Table } from "../memory/table.js";
 import { Backpressure } from "../queue/backpressure.js";
 import { type BarrierOwner, Barriers } from "../queue/barriers.js";
 import { type Dead, type DeadLetter, DeadLetters } from "../queue/dead-letters.js";
-import type { Item } from "../queue/item.js";
-import { WriteQueue } from "../queue/write-queue.js";
-import { Lane, type LaneOwner } from "../worker/lane.js";
-import type { Sink } from "../worker/sink.js";
+import { type Item, newItem } from "../queue/item.js";
 import type { WaitOptions } from "../wait.js";
+import type { LaneOwner, Retry } from "../worker/lane-owner.js";
+import { Lanes } from "../worker/lanes.js";
+import type { Sink } from "../worker/sink.js";
 import type { Events } from "./events.js";
 import type { ResolvedQueueOptions } from "./options.js";
 import type { Pipeline } from "./pipeline.js";
@@ -49,8 +49,7 @@ export class WriteBehind implements LaneOwner, BarrierOwner, Pipeline {
   readonly #versions: Versions;
   readonly #coalesce: boolean;
   readonly #maxSize: number;
-  readonly #queue: WriteQueue;
-  readonly #lanes: Lane[] = [];
+  readonly #lanes: Lanes;
   readonly #deadLetters: DeadLetters;
   readonly #unsettled: UnsettledKeys;
   readonly backpressure: Backpressure;
@@ -73,14 +72,9 @@ export class WriteBehind implements LaneOwner, BarrierOwner, Pipeline {
     this.#deadLetters = new DeadLetters(this.backpressure);
     this.#unsettled = new UnsettledKeys(this.#coalesce);
     this.barriers = new Barriers(this);
-    this.#queue = new WriteQueue(
-      parts.lanes,
-      this.#coalesce ? (slot, version) => this.#readTicket(slot, version) : undefined,
-    );
+    const reader = (slot: number, version: number): Item | undefined => this.#readTicket(slot, version);
     const laneOptions = { ...parts.options, clock: parts.clock };
-    for (let index = 0; index < parts.lanes; index += 1) {
-      this.#lanes.push(new Lane(index, this.#queue, parts.sink, this, laneOptions));
-    }
+    this.#lanes = new Lanes(parts.lanes, parts.sink, this, laneOptions, this.#coalesce ? reader : undefined);
   }
 
   get lastVersion(): number {
@@ -96,47 +90,50 @@ export class WriteBehind implements LaneOwner, BarrierOwner, Pipeline {
     return !this.#coalesce || slot < 0 || this.#table.marks(slot) === 0;
   }
 
-  /** The slot's key has a new value, or none when `type` is `"delete"`; to be called before the table changes. */
-  note(type: "put" | "delete", slot: number, value: unknown, version: number, expiresAt: number): void {
-    if (this.#coalesce) {
-      this.#noteTicket(slot, this.#table.key(slot), version);
-      return;
-    }
-    const item = this.#newItem({ type, key: this.#table.key(slot), value, version, expiresAt });
-    this.#pushItem(item);
+  /** The slot's key has a new value; `marks` are the slot's. */
+  notePut(
+    slot: number,
+    marks: number,
+    key: string,
+    value: unknown,
+    version: number,
+    expiresAt: number,
+  ): void {
+    if (!this.#coalesce) this.#pushItem({ type: "put", key, value, version, expiresAt });
+    else if ((marks & WAITING) !== 0) this.coalesced += 1;
+    else this.#pushTicket(slot, key, version);
+  }
+
+  /** The slot's key is deleted; to be called before it is, so that the slot is held. */
+  noteDelete(slot: number, version: number): void {
+    const key = this.#table.key(slot);
+    if (!this.#coalesce) this.#pushItem({ type: "delete", key, value: undefined, version, expiresAt: 0 });
+    else if ((this.#table.marks(slot) & WAITING) !== 0) this.coalesced += 1;
+    else this.#pushTicket(slot, key, version);
   }
 
   /** A clear of memory, told before the table changes; `onHeld` of the table's clear hears what it cancels. */
   noteClear(prefix: string, version: number): (marks: number) => void {
-    const item = this.#newItem({ type: "clear", key: prefix, value: undefined, version, expiresAt: 0 });
-    this.backpressure.add();
-    this.#unsettled.add(item);
-    this.#queue.pushClear(item);
-    for (const lane of this.#lanes) lane.enqueued();
-    if (this.#queue.size >= this.#maxSize) this.makeDue();
+    const date = this.#parts.clock.now();
+    this.#pushClear(newItem({ type: "clear", key: prefix, value: undefined, version, expiresAt: 0, date }));
+    this.#lanes.allEnqueued();
+    if (this.#lanes.queue.size >= this.#maxSize) this.#makeDue();
     return (marks) => {
       // Its ticket stays in the line, but nothing will be written for it.
       if ((marks & (WAITING | DETACHED)) === WAITING) this.backpressure.remove();
     };
   }
 
-  /** Makes everything that waits due; a pause between two tries ends when somebody waits for the outcome. */
-  makeDue(hurry = false): void {
-    for (const lane of this.#lanes) {
-      lane.makeDue(this.#versions.last);
-      if (hurry) lane.hurry();
-    }
-  }
-
   /** Makes everything due and resolves when W has reached `version`. */
   flush(barrier: { version: number; synced: boolean }, options: WaitOptions): Promise<void> {
-    this.makeDue(true);
+    this.#makeDue();
+    // Somebody waits for the outcome now: a pause between two tries ends.
+    this.#lanes.hurry();
     return this.barriers.wait(barrier, options);
   }
 
   storedUpTo(): number {
-    let first = this.#queue.firstWaiting;
-    for (const lane of this.#lanes) first = Math.min(first, lane.firstUnsettled);
+    const first = this.#lanes.firstUnsettled;
     return first === Infinity ? this.#versions.last : first - 1;
   }
 
@@ -204,7 +201,7 @@ export class WriteBehind implements LaneOwner, BarrierOwner, Pipeline {
     this.#parts.events.emit("flush", { version: this.storedUpTo() });
   }
 
-  retrying(retry: { error: Error; items: number; delayMs: number }): void {
+  retrying(retry: Retry): void {
     this.retries += 1;
     this.#parts.events.emit("retry", retry);
   }
@@ -213,48 +210,44 @@ export class WriteBehind implements LaneOwner, BarrierOwner, Pipeline {
     return [...this.#deadLetters.standing()].map((dead) => this.#deadLetter(dead));
   }
 
-  /** Nothing more is sent; resolves when what is in flight has been answered. */
-  async stop(): Promise<void> {
-    await Promise.all(this.#lanes.map((lane) => lane.stop()));
+  stop(): Promise<void> {
+    return this.#lanes.stop();
   }
 
-  /** Everything that has not been stored, oldest first, dead letters included; takes it out of the lines. */
   unwritten(): Item[] {
-    const items: Item[] = [];
-    for (const [index, lane] of this.#lanes.entries()) {
-      items.push(...lane.heldItems());
-      for (;;) {
-        const item = this.#queue.take(index, Infinity, 0);
-        if (item === undefined) break;
-        items.push(item);
-      }
-    }
+    const items = this.#lanes.takeAll();
     for (const dead of this.#deadLetters.standing()) items.push(dead.item);
     return items.sort((a, b) => a.firstVersion - b.firstVersion);
   }
 
-  #noteTicket(slot: number, key: string, version: number): void {
-    if ((this.#table.marks(slot) & WAITING) !== 0) {
-      this.coalesced += 1;
-      return;
-    }
+  #makeDue(): void {
+    this.#lanes.makeAllDue(this.#versions.last);
+  }
+
+  #pushTicket(slot: number, key: string, version: number): void {
     this.#table.mark(slot, WAITING);
     this.backpressure.add();
-    this.#enqueued(this.#queue.pushTicket(slot, key, version));
+    this.#enqueued(this.#lanes.queue.pushTicket(slot, key, version));
   }
 
-  #pushItem(item: Item): void {
+  #pushItem(state: Pick<Item, "type" | "key" | "value" | "version" | "expiresAt"> & Partial<Item>): void {
+    const item = newItem({ date: this.#parts.clock.now(), ...state });
     this.backpressure.add();
     this.#unsettled.add(item);
-    this.#enqueued(this.#queue.pushItem(item));
+    this.#enqueued(this.#lanes.queue.pushItem(item));
   }
 
-  #enqueued(index: number): void {
-    const lane = this.#lanes[index] as Lane;
-    const size = this.#queue.size;
-    if (size < this.#maxSize) lane.enqueued();
-    else if (size === this.#maxSize) this.makeDue();
-    else lane.makeDue(this.#versions.last);
+  #pushClear(item: Item): void {
+    this.backpressure.add();
+    this.#unsettled.add(item);
+    this.#lanes.queue.pushClear(item);
+  }
+
+  #enqueued(lane: number): void {
+    const { size } = this.#lanes.queue;
+    if (size < this.#maxSize) this.#lanes.enqueued(lane);
+    else if (size === this.#maxSize) this.#makeDue();
+    else this.#lanes.makeDue(lane, this.#versions.last);
   }
 
   /** What the ticket stands for now: the newest state, and a delete once that has expired. */
@@ -267,32 +260,16 @@ export class WriteBehind implements LaneOwner, BarrierOwner, Pipeline {
     table.mark(slot, IN_FLIGHT);
     table.unmark(slot, WAITING);
     const value = table.liveValue(slot);
-    return this.#newItem({
+    return newItem({
       type: value === undefined ? "delete" : "put",
       key: table.key(slot),
       value,
       version: table.version(slot),
       expiresAt: table.expiresAt(slot),
+      date: this.#parts.clock.now(),
       firstVersion,
       slot,
     });
-  }
-
-  #newItem(
-    state: Pick<Item, "type" | "key" | "value" | "version" | "expiresAt"> & { firstVersion?: number; slot?: number },
-  ): Item {
-    return {
-      type: state.type,
-      key: state.key,
-      value: state.value,
-      version: state.version,
-      expiresAt: state.expiresAt,
-      firstVersion: state.firstVersion ?? state.version,
-      slot: state.slot ?? -1,
-      bytes: -1,
-      attempts: 0,
-      date: this.#parts.clock.now(),
-    };
   }
 
   /** The item is no longer under way. */
@@ -327,18 +304,10 @@ export class WriteBehind implements LaneOwner, BarrierOwner, Pipeline {
     if (this.#parts.supersedes) dead.isRetrying = true;
     else this.#deadLetters.remove(dead);
     const version = this.#versions.last;
-    if (item.type === "clear") {
-      const again = { ...item, attempts: 0, firstVersion: version };
-      this.backpressure.add();
-      this.#unsettled.add(again);
-      this.#queue.pushClear(again);
-      this.makeDue();
-    } else if (!this.#coalesce) {
-      this.#pushItem({ ...item, attempts: 0, firstVersion: version });
-      this.makeDue();
-    } else {
-      this.#retryTicket(item, version);
-    }
+    if (item.type === "clear") this.#pushClear(newItem({ ...item, firstVersion: version }));
+    else if (!this.#coalesce) this.#pushItem({ ...item, firstVersion: version });
+    else this.#retryTicket(item, version);
+    this.#makeDue();
     return true;
   }
 
@@ -347,8 +316,7 @@ export class WriteBehind implements LaneOwner, BarrierOwner, Pipeline {
     const table = this.#table;
     const known = table.find(item.key);
     const slot = known >= 0 ? known : table.insert(item.key);
-    this.#noteTicket(slot, item.key, lineVersion);
+    if ((table.marks(slot) & WAITING) === 0) this.#pushTicket(slot, item.key, lineVersion);
     if (known < 0) table.remove(slot, item.version);
-    this.makeDue();
   }
 }

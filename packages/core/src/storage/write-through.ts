@@ -10,20 +10,20 @@
  */
 
 import type { FailureKind } from "../adapter.js";
-import type { Clock } from "../clock.js";
+import type { Clock, TimerHandle } from "../clock.js";
 import { isLeakDBError, LeakDBError } from "../errors.js";
 import { Backpressure } from "../queue/backpressure.js";
 import { type BarrierOwner, Barriers } from "../queue/barriers.js";
+import type { DeadLetter } from "../queue/dead-letters.js";
 import type { Item } from "../queue/item.js";
-import { WriteQueue } from "../queue/write-queue.js";
+import { startWait, type WaitOptions } from "../wait.js";
 import type { AdapterSession } from "../worker/adapter-session.js";
-import { Lane, type LaneOwner } from "../worker/lane.js";
+import type { LaneOwner, Retry } from "../worker/lane-owner.js";
+import { Lanes } from "../worker/lanes.js";
 import type { Sink, SinkResult } from "../worker/sink.js";
 import type { Events } from "./events.js";
 import { KeyChains } from "./key-chains.js";
 import type { ResolvedQueueOptions } from "./options.js";
-import { startWait, type WaitOptions } from "../wait.js";
-import type { DeadLetter } from "../queue/dead-letters.js";
 import type { Pipeline } from "./pipeline.js";
 import type { Versions } from "./versions.js";
 
@@ -40,14 +40,14 @@ export interface WriteThroughParts {
 interface Pending {
   readonly resolve: () => void;
   readonly reject: (error: LeakDBError) => void;
+  readonly timer: TimerHandle;
   readonly deadlineMs: number;
   isInFlight: boolean;
 }
 
 export class WriteThrough implements LaneOwner, BarrierOwner, Pipeline {
   readonly #parts: WriteThroughParts;
-  readonly #queue: WriteQueue;
-  readonly #lanes: Lane[] = [];
+  readonly #lanes: Lanes;
   readonly #pending = new Map<Item, Pending>();
   readonly #operations = new Set<Promise<unknown>>();
   readonly chains = new KeyChains();
@@ -63,11 +63,8 @@ export class WriteThrough implements LaneOwner, BarrierOwner, Pipeline {
     const { options, events, clock } = parts;
     this.backpressure = new Backpressure(options, () => events.emit("drain"));
     this.barriers = new Barriers(this);
-    this.#queue = new WriteQueue(parts.lanes, undefined);
     const laneOptions = { ...options, clock, coalesce: false, writeDelayMs: 0 };
-    for (let index = 0; index < parts.lanes; index += 1) {
-      this.#lanes.push(new Lane(index, this.#queue, this.#watched(parts.sink), this, laneOptions));
-    }
+    this.#lanes = new Lanes(parts.lanes, this.#watched(parts.sink), this, laneOptions);
   }
 
   get lastVersion(): number {
@@ -83,16 +80,11 @@ export class WriteThrough implements LaneOwner, BarrierOwner, Pipeline {
     const { clock, options } = this.#parts;
     return new Promise((resolve, reject) => {
       const timer = clock.setTimeout(() => this.#expire(item), options.writeTimeoutMs);
-      const end = (): void => clock.clearTimeout(timer);
-      this.#pending.set(item, {
-        resolve: () => (end(), resolve()),
-        reject: (error) => (end(), reject(error)),
-        deadlineMs: clock.now() + options.writeTimeoutMs,
-        isInFlight: false,
-      });
-      if (item.type === "clear") this.#queue.pushClear(item);
-      else this.#queue.pushItem(item);
-      for (const lane of this.#lanes) lane.makeDue(item.version);
+      const deadlineMs = clock.now() + options.writeTimeoutMs;
+      this.#pending.set(item, { resolve, reject, timer, deadlineMs, isInFlight: false });
+      if (item.type === "clear") this.#lanes.queue.pushClear(item);
+      else this.#lanes.queue.pushItem(item);
+      this.#lanes.makeAllDue(item.version);
     });
   }
 
@@ -107,7 +99,7 @@ export class WriteThrough implements LaneOwner, BarrierOwner, Pipeline {
 
   /** Resolves when every operation asked for before the call has been answered. */
   async flush(barrier: { version: number; synced: boolean }, options: WaitOptions): Promise<void> {
-    for (const lane of this.#lanes) lane.hurry();
+    this.#lanes.hurry();
     const wait = startWait(options);
     void Promise.all(this.#operations).then(wait.resolve);
     await wait.promise;
@@ -115,8 +107,7 @@ export class WriteThrough implements LaneOwner, BarrierOwner, Pipeline {
   }
 
   storedUpTo(): number {
-    let first = this.#queue.firstWaiting;
-    for (const lane of this.#lanes) first = Math.min(first, lane.firstUnsettled);
+    const first = this.#lanes.firstUnsettled;
     return first === Infinity ? this.#parts.versions.last : first - 1;
   }
 
@@ -170,7 +161,7 @@ export class WriteThrough implements LaneOwner, BarrierOwner, Pipeline {
     this.barriers.advance();
   }
 
-  retrying(retry: { error: Error; items: number; delayMs: number }): void {
+  retrying(retry: Retry): void {
     this.retries += 1;
     this.#parts.events.emit("retry", retry);
   }
@@ -192,7 +183,7 @@ export class WriteThrough implements LaneOwner, BarrierOwner, Pipeline {
       const message = "the storage was closed before this write could be sent: nothing was applied";
       this.#take(item)?.reject(new LeakDBError("LEAKDB_CLOSED", message));
     }
-    await Promise.all(this.#lanes.map((lane) => lane.stop()));
+    await this.#lanes.stop();
   }
 
   /** The sink, with a note on each item while it is being written. */
@@ -220,7 +211,9 @@ export class WriteThrough implements LaneOwner, BarrierOwner, Pipeline {
 
   #take(item: Item): Pending | undefined {
     const pending = this.#pending.get(item);
+    if (pending === undefined) return undefined;
     this.#pending.delete(item);
+    this.#parts.clock.clearTimeout(pending.timer);
     return pending;
   }
 

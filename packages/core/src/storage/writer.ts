@@ -28,7 +28,9 @@ export interface Writer<M extends Mode> {
 }
 
 /** The pairs of `setMulti`'s argument, whichever form it has. @throws TypeError */
-export function* pairsOf(entries: EntriesInput<unknown>): Generator<readonly [string, unknown], void, undefined> {
+export function* pairsOf(
+  entries: EntriesInput<unknown>,
+): Generator<readonly [string, unknown], void, undefined> {
   if (typeof entries !== "object" || entries === null) {
     throw new TypeError("setMulti takes a Map, an iterable of pairs, or an object");
   }
@@ -37,7 +39,8 @@ export function* pairsOf(entries: EntriesInput<unknown>): Generator<readonly [st
     return;
   }
   for (const pair of entries as Iterable<unknown>) {
-    if (!Array.isArray(pair) || pair.length !== 2) throw new TypeError("each entry of setMulti must be [key, value]");
+    if (!Array.isArray(pair) || pair.length !== 2)
+      throw new TypeError("each entry of setMulti must be [key, value]");
     yield pair as unknown as readonly [string, unknown];
   }
 }
@@ -69,6 +72,8 @@ export class UpdateGuard {
   }
 
   #error(): TypeError {
-    return new TypeError("the function of update must not change the key it updates: return the new value instead");
+    return new TypeError(
+      "the function of update must not change the key it updates: return the new value instead",
+    );
   }
 }

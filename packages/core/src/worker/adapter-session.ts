@@ -10,7 +10,14 @@
  * reopening (I2, I10).
  */
 
-import { type Adapter, AdapterError, type AdapterState, type Mutation, type StoredRecord, type WriteResult } from "../adapter.js";
+import {
+  type Adapter,
+  AdapterError,
+  type AdapterState,
+  type Mutation,
+  type StoredRecord,
+  type WriteResult,
+} from "../adapter.js";
 import type { Clock } from "../clock.js";
 import { isLeakDBError, LeakDBError } from "../errors.js";
 import { withDeadline } from "../wait.js";
@@ -166,7 +173,9 @@ export class AdapterSession {
 
 /** Whatever was thrown, as an `Error` with a message. */
 export function asError(thrown: unknown): Error {
-  return thrown instanceof Error ? thrown : new Error(`something that is no Error was thrown: ${String(thrown)}`);
+  return thrown instanceof Error
+    ? thrown
+    : new Error(`something that is no Error was thrown: ${String(thrown)}`);
 }
 
 /** The user's error for a failed opening, with the adapter's own code where it has a more telling one. */

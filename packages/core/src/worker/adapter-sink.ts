@@ -65,7 +65,8 @@ export class AdapterSink implements Sink {
 
 function mutationOf(item: Item): Mutation {
   const { type, key, version } = item;
-  if (type === "put") return { type, key, value: item.value as Uint8Array, version, expiresAt: item.expiresAt };
+  if (type === "put")
+    return { type, key, value: item.value as Uint8Array, version, expiresAt: item.expiresAt };
   return type === "delete" ? { type, key, version } : { type, prefix: key, version };
 }
 
@@ -85,7 +86,12 @@ function rejectedItems(
     }
     const known = byItem.get(owner);
     if (known) known.mutations.add(index);
-    else byItem.set(owner, { firstMutation: owners.indexOf(owner), mutations: new Set([index]), error: asError(error) });
+    else
+      byItem.set(owner, {
+        firstMutation: owners.indexOf(owner),
+        mutations: new Set([index]),
+        error: asError(error),
+      });
   }
   return [...byItem].map(([index, { firstMutation, mutations, error }]) => {
     const parts = batch[index]?.parts;

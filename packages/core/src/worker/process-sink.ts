@@ -32,7 +32,10 @@ export interface WorkerContext {
 }
 
 /** True takes the item away. */
-export type WorkerProcess<V = unknown> = (item: QueueItem<V>, context: WorkerContext) => boolean | Promise<boolean>;
+export type WorkerProcess<V = unknown> = (
+  item: QueueItem<V>,
+  context: WorkerContext,
+) => boolean | Promise<boolean>;
 
 /** True takes all items away; an array says so for each. */
 export type WorkerProcessBatch<V = unknown> = (
@@ -74,7 +77,8 @@ export class ProcessSink implements Sink {
 
   async write(batch: readonly Item[]): Promise<SinkResult> {
     const { processBatch } = this.#options.worker;
-    const result = processBatch === undefined ? await this.#each(batch) : await this.#together(batch, processBatch);
+    const result =
+      processBatch === undefined ? await this.#each(batch) : await this.#together(batch, processBatch);
     this.#options.onWritten();
     return result;
   }
@@ -97,8 +101,11 @@ export class ProcessSink implements Sink {
   async #one(item: Item): Promise<Error | undefined> {
     const { process } = this.#options.worker;
     try {
-      if (process === undefined) throw new TypeError("give QueueStorage a workerProcess, as an option or an override");
-      const answer = await this.#call(item.attempts + 1, (context) => process(this.#queueItem(item), context));
+      if (process === undefined)
+        throw new TypeError("give QueueStorage a workerProcess, as an option or an override");
+      const answer = await this.#call(item.attempts + 1, (context) =>
+        process(this.#queueItem(item), context),
+      );
       return answer === true ? undefined : refusal("workerProcess", answer);
     } catch (error) {
       return asError(error);
@@ -116,7 +123,9 @@ export class ProcessSink implements Sink {
         throw new TypeError(`workerProcessBatch answered ${answer.length} of ${batch.length} items`);
       }
       const indexes = [...answer.keys()].filter((index) => answer[index] !== true);
-      return { failed: indexes.map((index) => ({ index, error: refusal("workerProcessBatch", answer[index]) })) };
+      return {
+        failed: indexes.map((index) => ({ index, error: refusal("workerProcessBatch", answer[index]) })),
+      };
     } catch (error) {
       const reason = asError(error);
       if (batch.length === 1) return { failed: [{ index: 0, error: reason }] };
@@ -126,7 +135,10 @@ export class ProcessSink implements Sink {
   }
 
   /** Calls the worker with a deadline, which costs nothing when it answers at once. */
-  async #call<Answer>(attempt: number, start: (context: WorkerContext) => Answer | Promise<Answer>): Promise<Answer> {
+  async #call<Answer>(
+    attempt: number,
+    start: (context: WorkerContext) => Answer | Promise<Answer>,
+  ): Promise<Answer> {
     let controller: AbortController | undefined;
     const context: WorkerContext = {
       attempt,
@@ -139,7 +151,10 @@ export class ProcessSink implements Sink {
     if (typeof (answer as { then?: unknown } | undefined)?.then !== "function") return answer as Answer;
     const { clock, writeTimeoutMs } = this.#options;
     const timeoutError = (): Error =>
-      new LeakDBError("LEAKDB_TIMEOUT", `the worker did not answer within writeTimeout, ${writeTimeoutMs} ms`);
+      new LeakDBError(
+        "LEAKDB_TIMEOUT",
+        `the worker did not answer within writeTimeout, ${writeTimeoutMs} ms`,
+      );
     const wait = startWait({ clock, timeoutMs: writeTimeoutMs, timeoutError });
     wait.promise.catch((error: unknown) => controller?.abort(error));
     try {
@@ -158,6 +173,7 @@ export class ProcessSink implements Sink {
 
 function refusal(name: string, answer: unknown): Error {
   if (answer === false) return new Error(`${name} returned false`);
-  if (answer === undefined) return new TypeError(`${name} returned nothing: return true once the item is done`);
+  if (answer === undefined)
+    return new TypeError(`${name} returned nothing: return true once the item is done`);
   return new TypeError(`${name} must return true or false, not ${answer === null ? "null" : typeof answer}`);
 }
