@@ -33,7 +33,7 @@ const COUNTERS_PER_TURN = 50;
 const UPDATES_PER_TURN = 50;
 
 export async function serve(context: StepContext, durationMs: number): Promise<ServeResult> {
-  const { storage, expectation, screen, meter, signal } = context;
+  const { storage, screen, meter, signal } = context;
   const work = new MixedLoad(context);
   const progress = screen.progress();
   const stopMeter = meter.start();
