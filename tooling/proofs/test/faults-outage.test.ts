@@ -36,7 +36,7 @@ describe.each(STORAGES)("%s on a backend that is down at its opening", (_name, S
   test("rejects by its deadline when the open hangs, aborts it and closes the adapter", async () => {
     const { recording, faulty, backend, clock } = bench();
     faulty.script("open", "hang");
-    const opening = watched(Storage.open({ adapter: recording, clock }));
+    const opening = watched<unknown>(Storage.open({ adapter: recording, clock }));
     await clock.advance(WRITE_TIMEOUT_MS);
     expect(opening.outcome).toBe("LEAKDB_OPEN_FAILED");
     expect(backend.owner).toBeUndefined();
@@ -51,7 +51,7 @@ describe.each(STORAGES)("%s on a backend that is down at its opening", (_name, S
       for (let index = 0; index < 10; index += 1) first.set(`key ${index}`, index);
       await first.close();
       faulty.script("scan", fault);
-      const opening = watched(Storage.open({ adapter: recording, clock }));
+      const opening = watched<unknown>(Storage.open({ adapter: recording, clock }));
       await clock.advance(2 * WRITE_TIMEOUT_MS);
       expect(opening.outcome).toBe("LEAKDB_OPEN_FAILED");
       expect(backend.owner).toBeUndefined();
@@ -64,7 +64,7 @@ describe.each(STORAGES)("%s on a backend that is down at its opening", (_name, S
     const { recording, faulty, clock } = bench();
     faulty.script("open", "transient");
     faulty.script("close", "hang");
-    const opening = watched(Storage.open({ adapter: recording, clock }));
+    const opening = watched<unknown>(Storage.open({ adapter: recording, clock }));
     await clock.advance(2 * WRITE_TIMEOUT_MS);
     expect(opening.outcome).toBe("LEAKDB_OPEN_FAILED");
   });
