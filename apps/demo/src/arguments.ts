@@ -14,19 +14,19 @@ export interface DemoOptions {
 }
 
 export const HELP = `
-  LeakDB demo: 135,233 places of the world go into SQLite behind a memory that answers at once.
+  LeakDB demo: 135,233 places of the world go into SQLite, behind memory that answers.
 
   npm start
   npm start -- [options]
 
     --records <n>       load only the first n records          (all)
-    --seconds <s>       serve reads, counters and updates for s seconds   (5)
-    --directory <path>  an existing directory to work in; a new one is made inside   (the temporary one)
+    --seconds <s>       serve reads, counters and updates for s seconds   (8)
+    --directory <path>  an existing directory to work in; one is made in it   (the temporary one)
     --keep              leave the database file behind
-    --tamper            change one record behind the demo's back: the comparison has to find it
+    --tamper            change one record behind the demo's back: it has to find it
     --help
 
-  Exit code: 0 when everything read back is as it was written, 1 when anything differs, 2 for a wrong
+  Exit code: 0 when everything is read back as it was written, 1 when not, 2 for a wrong
   option, 130 after Ctrl-C.
 `;
 
@@ -41,7 +41,7 @@ export function parseArguments(args: readonly string[]): DemoOptions | "help" {
   if (records !== Infinity && (!Number.isInteger(records) || records < 1)) {
     throw new UsageError("--records must be a whole number from 1");
   }
-  const seconds = values.seconds === undefined ? 5 : numberOf("--seconds", values.seconds);
+  const seconds = values.seconds === undefined ? 8 : numberOf("--seconds", values.seconds);
   if (!(seconds > 0 && seconds <= 3600))
     throw new UsageError("--seconds must be more than 0 and at most 3600");
   return {

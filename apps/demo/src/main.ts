@@ -70,9 +70,9 @@ async function run(
   signal: AbortSignal,
 ): Promise<number> {
   screen.title("LeakDB demo");
-  screen.aside("Memory answers at once. SQLite, on a thread of its own, keeps what memory was told.");
+  screen.aside("Memory answers at once. SQLite, on its own thread, keeps what memory was told.");
   screen.aside(
-    `Node ${process.version}, ${availableParallelism()} processors. Reading the places, looking at an idle event loop.`,
+    `Node ${process.version}, ${availableParallelism()} processors. Reading the places, and watching an idle loop.`,
   );
   const expectation = new Expectation(await readCities(options.records));
   const meter = await LoopDelayMeter.calibrate(CALIBRATION_MS, signal);
@@ -107,7 +107,7 @@ async function fill(
     const total = count(expectation.cities.length);
     screen.step(
       `Load ${total} places`,
-      "a set returns once memory has the record; batches follow to SQLite behind",
+      "a set returns once memory has the record; SQLite follows in batches",
     );
     const loaded = await load(context);
     const waited =
@@ -166,11 +166,11 @@ function showComparison(screen: Screen, { records, counters, differences }: Comp
 function showWhereNext(screen: Screen): void {
   screen.title("Where to go next");
   screen.list([
-    ["README.md", "the first twenty lines of a program of your own"],
-    ["apps/examples", "sessions, a rate limiter, a crawl frontier: small programs to copy from"],
+    ["README.md", "the first lines of a program of your own"],
+    ["apps/examples", "sessions, a rate limiter, a crawl frontier, to copy from"],
     ["npm test", "what is promised, tried"],
     ["npm run bench", "the same kind of load beside other stores"],
-    ["npm start -- --tamper", "does the comparison notice a single wrong record?"],
+    ["npm start -- --tamper", "does the comparison notice one wrong record?"],
     ["npm start -- --help", "more to turn"],
   ]);
 }

@@ -18,13 +18,13 @@ export interface RunFigures {
 }
 
 export function report(screen: Screen, figures: RunFigures): void {
-  const { idle } = figures;
   screen.say();
   screen.table(callersRows(figures));
+  const { p50Ms, p99Ms, maxMs } = figures.idle;
   screen.aside(
-    `delays beyond an idle loop's: that alone read p50 ${milliseconds(idle.p50Ms)}, ` +
-      `p99 ${milliseconds(idle.p99Ms)}, max ${milliseconds(idle.maxMs)}, and its p50 is subtracted`,
+    `an idle loop read p50 ${milliseconds(p50Ms)}, p99 ${milliseconds(p99Ms)}, max ${milliseconds(maxMs)};`,
   );
+  screen.aside("that p50 is the watch's own tick, and is subtracted above");
   screen.say();
   screen.table(fileRows(figures));
 }
@@ -42,7 +42,7 @@ function callersRows({ load, serve }: RunFigures): Row[] {
     {
       label: "accepted",
       cells: [count(load.accepted), count(writes)],
-      remark: "in memory, readable at once",
+      remark: "in memory, to be read at once",
     },
     { label: "  a second", cells: [rate(load.accepted, load.ms), rate(writes, serve.ms)] },
     { label: "event-loop delay p50", cells: delays(({ p50Ms }) => p50Ms) },
@@ -60,9 +60,9 @@ function fileRows({ load, serve, store, writingMs, fileBytes }: RunFigures): Row
     {
       label: "coalesced",
       cells: [count(store.coalesced)],
-      remark: "their key waited already: no write of their own",
+      remark: "their key waited already: one write for all",
     },
-    { label: "stored", cells: [count(store.stored)], remark: "written, and synced to the disk" },
+    { label: "stored", cells: [count(store.stored)], remark: "synced to the disk" },
     {
       label: "  a second",
       cells: [rate(store.stored, writingMs)],
