@@ -5,16 +5,23 @@
  * adapter is one factory function that returns an {@link Adapter}.
  *
  * What core promises an adapter:
- * - `open` is called first and resolves before any other call; after `close` it may be called again.
- * - At most `capabilities.lanesMax` calls of `write` are under way at once, and never two that hold the same key.
- * - One key's mutations come in rising version order; a mutation that is sent again has the same bytes.
+ * - `open` is called first and resolves before any call but `close`; after `close` it may be called again. `close` is
+ *   called after a failed `open` too.
+ * - At most `capabilities.lanesMax` calls of `write` are under way at once, and never two that hold the same key; while
+ *   a `clear` is under way, nothing else is.
+ * - One key's mutations come in rising version order. A put that is sent again has the same bytes, unless it has
+ *   expired meanwhile: then it may come as a delete of its version.
  * - A batch holds a key at most once, except that a `clear` may stand between puts and deletes; the order of a
  *   batch is the order to apply it in.
+ * - After an ambiguous failure nothing is written before `close` and `open` have succeeded.
  *
  * What an adapter promises core:
  * - `write` resolves when the batch is acknowledged by the backend (level `stored`). It is idempotent.
- * - `write` never applies an older version of a key over a newer one.
- * - After `close` resolves, nothing that was sent earlier may take effect.
+ * - `write` never applies an older version of a key over a newer one. It need not remember deletes for that: with one
+ *   owner and the order above, no put that is older than a delete comes after it.
+ * - When `signal` is aborted, the call settles soon: it resolves if the work was done, rejects as `transient` if
+ *   nothing was sent, else as `ambiguous`.
+ * - After `close` resolves, nothing that was sent earlier may take effect, and calls but `open` and `close` reject.
  * - It never keeps, changes or transfers the `value` bytes it is handed after `write` settles.
  */
 
@@ -67,7 +74,7 @@ export interface AdapterContext {
   readonly clock: Clock;
   /** Aborted when core gives up on the opening; the adapter then releases what it holds and rejects. */
   readonly signal: AbortSignal;
-  /** The largest batch core will send. */
+  /** The largest batch core will send. Bytes count keys, values and a little for each record; one mutation alone may exceed them. */
   readonly limits: { readonly batchMax: number; readonly batchBytesMax: number };
   /** Tells core of a background failure (a lost connection, a failed sweep): it becomes a `fault` event. */
   report(error: Error): void;
@@ -77,7 +84,7 @@ export interface AdapterContext {
 export interface AdapterState {
   /** Made at random when the backend is created and kept in it: tells one backend from another. */
   readonly storeId: string;
-  /** The highest version ever acknowledged, deletes and clears included; 0 for a new backend. */
+  /** At least the highest version ever acknowledged, deletes and clears included; 0 for a new backend. */
   readonly highVersion: number;
   /** Bytes the backend occupies, 0 where unknown. */
   readonly bytes: number;
@@ -94,13 +101,16 @@ export interface Adapter {
   /** Short and readable, such as a file name: stands in errors, in `stats()` and in `toString()`. */
   readonly name: string;
   readonly capabilities: Capabilities;
-  /** @throws AdapterError; `LEAKDB_LOCKED` and `LEAKDB_CORRUPTION` as its `code` reach the user as they are. */
+  /** @throws AdapterError; `LEAKDB_LOCKED`, `LEAKDB_FENCED` and `LEAKDB_CORRUPTION` as its `code` reach the user. */
   open(context: AdapterContext): Promise<AdapterState>;
   /** Applies the batch in its order. A rejection says by its `kind` what is known of the outcome. */
   write(batch: readonly Mutation[], options: { readonly signal: AbortSignal }): Promise<WriteResult>;
   /** The records of `keys`, in their order, `undefined` for a miss. Expired records may be among them. */
   load(keys: readonly string[]): Promise<(StoredRecord | undefined)[]>;
-  /** Every record whose key starts with `prefix` and is greater than `after`, in pages, each key once. */
+  /**
+   * Every record whose key starts with `prefix` and is greater than `after`, in pages. A key that nobody writes
+   * meanwhile comes exactly once.
+   */
   scan(range: { readonly prefix?: string; readonly after?: string }): AsyncIterable<readonly StoredRecord[]>;
   /** Resolves when everything acknowledged before the call is on the backend's disk. */
   sync(): Promise<void>;

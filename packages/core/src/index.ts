@@ -9,6 +9,7 @@ export type { Codec } from "./codec/codec.js";
 export { jsonCodec } from "./codec/json-codec.js";
 export { msgpackCodec } from "./codec/msgpack-codec.js";
 export { ERROR_CODES, type ErrorCode, isLeakDBError, LeakDBError } from "./errors.js";
+export { isKey } from "./key.js";
 export type { DeadLetter } from "./queue/dead-letters.js";
 export { type Closable, type CloseOnSignalOptions, closeOnSignal } from "./storage/close-on-signal.js";
 export { DefaultStorage, type DefaultStorageOptions } from "./storage/default-storage.js";
@@ -45,5 +46,5 @@ export { PersistentStorage, type PersistentStorageOptions } from "./storage/pers
 export { QueueStorage, type QueueStorageOptions } from "./storage/queue-storage.js";
 export type { StorageStats } from "./storage/stats.js";
 export type { Unwritten } from "./storage/unwritten.js";
-export type { Namespace, NamespaceOptions } from "./storage/view.js";
+export type { Namespace, NamespaceOptions, PromisedNamespace } from "./storage/view.js";
 export type { QueueItem, WorkerContext, WorkerProcess, WorkerProcessBatch } from "./worker/process-sink.js";

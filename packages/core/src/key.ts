@@ -28,6 +28,16 @@ export function checkKey(key: unknown, bytesMax = KEY_BYTES_MAX): asserts key is
   }
 }
 
+/** True for what a storage takes as a key: to check keys from outside, such as URLs, before they are used. */
+export function isKey(key: unknown, bytesMax = KEY_BYTES_MAX): key is string {
+  try {
+    checkKey(key, bytesMax);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** A prefix may be empty, else it keeps the rules of a key. */
 export function checkPrefix(prefix: unknown): asserts prefix is string {
   if (prefix !== "") checkKey(prefix);

@@ -10,16 +10,19 @@ export class Backpressure {
   readonly #highWaterMark: number;
   readonly #capacity: number;
   readonly #onDrain: () => void;
-  #waiters: (() => void)[] = [];
+  readonly #lowWaterMark: number;
+  readonly #drainWaiters = new Set<() => void>();
+  readonly #idleWaiters = new Set<() => void>();
   /** Mutations not settled. */
   depth = 0;
   /** Standing dead letters. */
   deadLetters = 0;
-  /** True from the high-water mark on, until the depth is back at it. */
+  /** True from the high-water mark on until the depth is down to half of it: no stop and go at the mark. */
   needDrain = false;
 
   constructor(options: { highWaterMark: number; capacity: number }, onDrain: () => void) {
     this.#highWaterMark = options.highWaterMark;
+    this.#lowWaterMark = Math.floor(options.highWaterMark / 2);
     this.#capacity = options.capacity;
     this.#onDrain = onDrain;
   }
@@ -30,7 +33,7 @@ export class Backpressure {
 
   /** @throws LEAKDB_QUEUE_FULL when `count` further mutations do not fit; nothing has changed then. */
   admit(count: number): void {
-    if (this.depth + this.deadLetters + count <= this.#capacity) return;
+    if (count === 0 || this.depth + this.deadLetters + count <= this.#capacity) return;
     throw new LeakDBError(
       "LEAKDB_QUEUE_FULL",
       `${this.depth} mutations wait and ${this.deadLetters} are dead letters: that is the capacity of ` +
@@ -45,21 +48,30 @@ export class Backpressure {
 
   remove(): void {
     this.depth -= 1;
-    if (!this.needDrain || this.depth > this.#highWaterMark) return;
+    if (this.depth === 0) release(this.#idleWaiters);
+    if (!this.needDrain || this.depth > this.#lowWaterMark) return;
     this.needDrain = false;
     this.#onDrain();
-    const waiters = this.#waiters;
-    this.#waiters = [];
-    for (const resolve of waiters) resolve();
+    release(this.#drainWaiters);
   }
 
   /** Resolves once `needDrain` is false. */
   drained(options: WaitOptions): Promise<void> {
-    if (!this.needDrain) return Promise.resolve();
-    const wait = startWait(options, () => {
-      this.#waiters = this.#waiters.filter((waiter) => waiter !== wait.resolve);
-    });
-    this.#waiters.push(wait.resolve);
-    return wait.promise;
+    return this.needDrain ? join(this.#drainWaiters, options) : Promise.resolve();
   }
+
+  /** Resolves once nothing is unsettled. */
+  idle(options: WaitOptions): Promise<void> {
+    return this.depth > 0 ? join(this.#idleWaiters, options) : Promise.resolve();
+  }
+}
+
+function join(waiters: Set<() => void>, options: WaitOptions): Promise<void> {
+  const wait = startWait(options, () => waiters.delete(wait.resolve));
+  waiters.add(wait.resolve);
+  return wait.promise;
+}
+
+function release(waiters: Set<() => void>): void {
+  for (const resolve of [...waiters]) resolve();
 }

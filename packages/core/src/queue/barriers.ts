@@ -23,8 +23,8 @@ const ENDED_MAX = 1_024;
 export interface BarrierOwner {
   /** W(stored): every mutation up to it is stored, or a dead letter. */
   storedUpTo(): number;
-  /** True while a mutation of the key waits or is under way. */
-  isUnsettled(key: string): boolean;
+  /** The version of the newest mutation of the key that waits or is under way; `undefined` for none. */
+  unsettledVersion(key: string): number | undefined;
   /** The error for the dead letters that the barrier covers, if any stand. */
   failure(version: number, key: string | undefined): LeakDBError | undefined;
   sync(): Promise<void>;
@@ -49,7 +49,10 @@ export class Barriers {
     options: WaitOptions,
   ): Promise<void> {
     if (options.signal?.aborted) return Promise.reject(options.signal.reason);
-    const { version, key, synced } = barrier;
+    const { key, synced } = barrier;
+    const ofKey = key === undefined ? undefined : this.#owner.unsettledVersion(key);
+    // The key's own newest mutation may be older than the version asked for: nothing else need be waited for then.
+    const version = Math.min(barrier.version, ofKey ?? Infinity);
     const waiter: Waiter = {
       version,
       key,
@@ -57,7 +60,7 @@ export class Barriers {
       wait: startWait(options, () => this.#ended(waiter)),
       ended: false,
     };
-    const isStored = key === undefined ? this.#owner.storedUpTo() >= version : !this.#owner.isUnsettled(key);
+    const isStored = key === undefined ? this.#owner.storedUpTo() >= version : ofKey === undefined;
     if (isStored) this.#stored(waiter);
     else if (key === undefined) push(this.#byVersion, waiter);
     else this.#waitersOf(key).add(waiter);

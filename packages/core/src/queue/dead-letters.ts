@@ -87,8 +87,9 @@ export class DeadLetters {
   /** Those whose mutations a barrier at `version` covers, of one key if given. */
   covered(version: number, key?: string): Dead[] {
     if (this.#standing.size === 0) return [];
-    const among = key === undefined ? this.#standing : (this.#byKey.get(key) ?? []);
-    return [...among].filter((dead) => dead.item.firstVersion <= version);
+    const concerns = ({ type, key: itemKey }: Item): boolean =>
+      key === undefined || itemKey === key || (type === "clear" && key.startsWith(itemKey));
+    return [...this.#standing].filter(({ item }) => item.firstVersion <= version && concerns(item));
   }
 
   *standing(): Generator<Dead, void, undefined> {

@@ -86,8 +86,17 @@ export class WriteQueue {
     return lane;
   }
 
+  /** Clears stand in the order of their first-dirty versions, where one that took another's place does too. */
   pushClear(item: Item): void {
-    this.#clears.push(item);
+    const after = this.#clears.findIndex((clear) => clear.firstVersion > item.firstVersion);
+    this.#clears.splice(after < 0 ? this.#clears.length : after, 0, item);
+  }
+
+  /** Takes the waiting clears that one of `prefix` covers out of the queue. */
+  takeClears(prefix: string): Item[] {
+    const covered = this.#clears.filter((clear) => clear.key.startsWith(prefix));
+    for (const clear of covered) this.#clears.splice(this.#clears.indexOf(clear), 1);
+    return covered;
   }
 
   /**

@@ -7,6 +7,8 @@ export interface CloseOnSignalOptions {
   signals?: readonly NodeJS.Signals[] | undefined;
   /** Milliseconds for draining, as of `close`. */
   timeout?: number | undefined;
+  /** Called after the close and before the signal ends the process; awaited. `error` is that of an incomplete close. */
+  onClosed?: ((error: unknown) => void | Promise<void>) | undefined;
 }
 
 /** Anything that closes: a storage, or several behind one object. */
@@ -19,18 +21,20 @@ export interface Closable {
  * that is incomplete is a process warning. Returns what takes the listeners back.
  */
 export function closeOnSignal(storage: Closable, options: CloseOnSignalOptions = {}): () => void {
-  const { signals = ["SIGTERM", "SIGINT"], timeout } = options;
+  const { signals = ["SIGTERM", "SIGINT"], timeout, onClosed } = options;
   const remove = (): void => {
     for (const signal of signals) process.off(signal, onSignal);
   };
-  const onSignal = (signal: NodeJS.Signals): void => {
-    storage
-      .close({ timeout })
-      .catch((error: unknown) => process.emitWarning(error instanceof Error ? error : String(error)))
-      .finally(() => {
-        remove();
-        process.kill(process.pid, signal);
-      });
+  const warn = (error: unknown): void => process.emitWarning(error instanceof Error ? error : String(error));
+  const onSignal = async (signal: NodeJS.Signals): Promise<void> => {
+    let failure: unknown;
+    await storage.close({ timeout }).catch((error: unknown) => {
+      failure = error;
+      warn(error);
+    });
+    await Promise.resolve(onClosed?.(failure)).catch(warn);
+    remove();
+    process.kill(process.pid, signal);
   };
   for (const signal of signals) process.on(signal, onSignal);
   return remove;

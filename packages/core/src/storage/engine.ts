@@ -10,6 +10,7 @@ import { ProcessSink, type ProcessSinkOptions } from "../worker/process-sink.js"
 import { Events } from "./events.js";
 import { loadAll } from "./load-all.js";
 import {
+  duration,
   type MemoryOptions,
   type PersistentOptions,
   type QueueOptions,
@@ -58,9 +59,12 @@ export function memoryEngine(options: MemoryOptions): Engine<"sync"> {
 export function queueEngine(
   options: MemoryOptions & QueueOptions,
   worker: ProcessSinkOptions["worker"],
+  takesBatches: boolean,
 ): Engine<"sync"> {
   const memory = resolveMemoryOptions(options);
-  const queue = resolveQueueOptions(options, false);
+  const resolved = resolveQueueOptions(options, false);
+  // One by one, each item is settled when it is done, and a close stops between two of them.
+  const queue = takesBatches ? resolved : { ...resolved, batchMax: 1 };
   const store = new Store(memory);
   const events = new Events();
   const counters: Counters = { batches: 0 };
@@ -137,7 +141,7 @@ export async function openThrough(options: PersistentOptions): Promise<Engine<"p
     lanes,
     options: queue,
   });
-  const writer = new ThroughWriter(store, pipeline, session, queue.writeTimeoutMs);
+  const writer = new ThroughWriter(store, pipeline, session, queue);
   return {
     name: adapter.name,
     store,
@@ -170,7 +174,8 @@ async function openParts(options: PersistentOptions): Promise<OpenedParts> {
   const events = new Events();
   const counters: Counters = { batches: 0 };
   const onFault = (error: Error): void => events.emit("fault", error);
-  const session = new AdapterSession(adapter, { ...queue, clock: memory.clock, onFault });
+  const openTimeoutMs = duration("openTimeout", options.openTimeout ?? 60_000, 1);
+  const session = new AdapterSession(adapter, { ...queue, openTimeoutMs, clock: memory.clock, onFault });
   try {
     const { highVersion } = await session.open();
     await loadAll(store, session, options.onProgress);

@@ -37,12 +37,15 @@ export class Events {
   }
 
   emit<Name extends keyof StorageEvents>(name: Name, ...args: StorageEvents[Name]): void {
-    try {
-      this.#emitter.emit(name, ...args);
-    } catch (error) {
-      process.nextTick(() => {
-        throw error;
-      });
+    // Each by itself, so that none keeps the others from hearing.
+    for (const listener of this.#emitter.rawListeners(name)) {
+      try {
+        listener.apply(this.#emitter, args);
+      } catch (error) {
+        process.nextTick(() => {
+          throw error;
+        });
+      }
     }
   }
 }

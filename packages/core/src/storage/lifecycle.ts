@@ -121,11 +121,25 @@ export abstract class Lifecycle<V, M extends Mode> extends View<V, M> {
     return this.#engine.pipeline?.deadLetters() ?? [];
   }
 
-  /** Resolves once `needDrain` is false. @throws LEAKDB_TIMEOUT */
+  /**
+   * Resolves once `needDrain` is false. A worker of `QueueStorage` must not await it: it is what makes the room.
+   * @throws LEAKDB_TIMEOUT
+   */
   async drained(options: WaitingOptions = {}): Promise<void> {
     const wait = this.#waitOptions(options, "drained");
     options.signal?.throwIfAborted();
     await this.#engine.pipeline?.backpressure.drained(wait);
+  }
+
+  /**
+   * Resolves once nothing waits any more, what was written meanwhile included: for queues whose workers add to them.
+   * Dead letters do not wait. Makes nothing due.
+   * @throws LEAKDB_TIMEOUT
+   */
+  async idle(options: WaitingOptions = {}): Promise<void> {
+    const wait = this.#waitOptions(options, "idle");
+    options.signal?.throwIfAborted();
+    await this.#engine.pipeline?.backpressure.idle(wait);
   }
 
   /**

@@ -64,6 +64,8 @@ export interface QueueOptions {
 
 export interface PersistentOptions extends MemoryOptions, QueueOptions {
   adapter: Adapter;
+  /** Milliseconds the adapter has to open, and for each page that is read then. Default 60,000. */
+  openTimeout?: number | undefined;
   /** Called while the backend is read into memory at opening. */
   onProgress?: ((progress: OpenProgress) => void) | undefined;
 }

@@ -28,18 +28,19 @@ export class QueueStorage<V = unknown> extends Lifecycle<V, "sync"> implements R
   /** @throws TypeError or RangeError for options that make no sense, or without any worker */
   constructor(options: QueueStorageOptions<V> = {}) {
     const worker: ProcessSinkOptions["worker"] = {};
-    super(queueEngine(options, worker));
-    this.#options = options;
+    const { prototype } = new.target;
     const isBatch =
       options.workerProcessBatch !== undefined ||
-      this.workerProcessBatch !== QueueStorage.prototype.workerProcessBatch;
+      prototype.workerProcessBatch !== QueueStorage.prototype.workerProcessBatch;
     const isSingle =
-      options.workerProcess !== undefined || this.workerProcess !== QueueStorage.prototype.workerProcess;
+      options.workerProcess !== undefined || prototype.workerProcess !== QueueStorage.prototype.workerProcess;
     if (!isBatch && !isSingle) {
       throw new TypeError(
         "QueueStorage needs workerProcess or workerProcessBatch, as an option or an override",
       );
     }
+    super(queueEngine(options, worker, isBatch));
+    this.#options = options;
     worker.process = (item, context) => this.workerProcess(item as QueueItem<V>, context);
     if (isBatch) {
       worker.processBatch = (items, context) =>

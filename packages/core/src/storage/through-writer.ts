@@ -32,15 +32,22 @@ export class ThroughWriter implements Writer<"promise"> {
   readonly #through: WriteThrough;
   readonly #session: AdapterSession;
   readonly #writeTimeoutMs: number;
+  readonly #batchMax: number;
   readonly #guard = new UpdateGuard();
   /** Keys of which the backend may hold something else than memory, after a `LEAKDB_PERHAPS_APPLIED`. */
   readonly #uncertain = new Set<string>();
 
-  constructor(store: Store, through: WriteThrough, session: AdapterSession, writeTimeoutMs: number) {
+  constructor(
+    store: Store,
+    through: WriteThrough,
+    session: AdapterSession,
+    options: { writeTimeoutMs: number; batchMax: number },
+  ) {
     this.#store = store;
     this.#through = through;
     this.#session = session;
-    this.#writeTimeoutMs = writeTimeoutMs;
+    this.#writeTimeoutMs = options.writeTimeoutMs;
+    this.#batchMax = options.batchMax;
   }
 
   async set(scope: Scope, key: string, value: unknown, options: SetOptions | undefined): Promise<number> {
@@ -66,6 +73,11 @@ export class ThroughWriter implements Writer<"promise"> {
     }
     this.#store.checkWritable();
     if (changes.size === 0) return this.#store.versions.last;
+    if (changes.size > this.#batchMax) {
+      throw new RangeError(
+        `setMulti of ${changes.size} entries is more than one batch takes (batchMax ${this.#batchMax}): split it`,
+      );
+    }
     return this.#inTurn(this.#through.chains.enter(changes.keys()), () => this.#write([...changes.values()]));
   }
 
@@ -99,7 +111,9 @@ export class ThroughWriter implements Writer<"promise"> {
     return this.#inTurn(this.#through.chains.enter(fullKeys), async () => {
       await this.#makeCertain([...fullKeys]);
       const present = [...fullKeys].filter((key) => currentOf(this.#store, scope, key) !== undefined);
-      if (present.length > 0) await this.#write(present.map(removal));
+      for (let start = 0; start < present.length; start += this.#batchMax) {
+        await this.#write(present.slice(start, start + this.#batchMax).map(removal));
+      }
       return present.length;
     });
   }
@@ -233,7 +247,9 @@ export class ThroughWriter implements Writer<"promise"> {
       const stored = this.#store.fromBackend(record.value, key);
       return { type: "put", key, stored, expiresAt: record.expiresAt };
     });
-    await this.#write(changes);
+    for (let start = 0; start < changes.length; start += this.#batchMax) {
+      await this.#write(changes.slice(start, start + this.#batchMax));
+    }
   }
 }
 

@@ -7,22 +7,29 @@ import type { Item } from "../queue/item.js";
 
 export class UnsettledKeys {
   readonly #coalesce: boolean;
-  readonly #counts = new Map<string, number>();
+  readonly #byKey = new Map<string, { count: number; newest: number }>();
   readonly #clears = new Set<Item>();
 
   constructor(coalesce: boolean) {
     this.#coalesce = coalesce;
   }
 
-  has(key: string): boolean {
-    if (this.#counts.has(key)) return true;
-    for (const clear of this.#clears) if (key.startsWith(clear.key)) return true;
-    return false;
+  /** The version of the key's newest mutation under way, `undefined` for none that is known of here. */
+  newest(key: string): number | undefined {
+    let newest = this.#byKey.get(key)?.newest;
+    for (const { key: prefix, version } of this.#clears) {
+      if (key.startsWith(prefix)) newest = Math.max(newest ?? 0, version);
+    }
+    return newest;
   }
 
   add(item: Item): void {
-    if (item.type === "clear") this.#clears.add(item);
-    else if (!this.#coalesce) this.#counts.set(item.key, (this.#counts.get(item.key) ?? 0) + 1);
+    if (item.type === "clear") {
+      this.#clears.add(item);
+    } else if (!this.#coalesce) {
+      const count = this.#byKey.get(item.key)?.count ?? 0;
+      this.#byKey.set(item.key, { count: count + 1, newest: item.version });
+    }
   }
 
   remove(item: Item): void {
@@ -30,9 +37,9 @@ export class UnsettledKeys {
       this.#clears.delete(item);
       return;
     }
-    if (this.#coalesce) return;
-    const left = (this.#counts.get(item.key) ?? 0) - 1;
-    if (left > 0) this.#counts.set(item.key, left);
-    else this.#counts.delete(item.key);
+    const known = this.#byKey.get(item.key);
+    if (known === undefined) return;
+    known.count -= 1;
+    if (known.count === 0) this.#byKey.delete(item.key);
   }
 }

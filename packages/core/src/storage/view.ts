@@ -35,8 +35,17 @@ export interface NamespaceOptions {
   values?: "reference" | "copied" | undefined;
 }
 
-/** A namespace: the data operations of its storage, on the keys with its prefix. */
-export type Namespace<V, M extends Mode> = Reads<V> & (M extends "sync" ? Writes<V> : Promised<Writes<V>>);
+/** The data operations of a storage on the keys with a prefix; namespaces of a namespace add up. */
+export interface Namespace<V> extends Reads<V>, Writes<V> {
+  namespace<T = V>(prefix: string, options?: NamespaceOptions): Namespace<T>;
+}
+
+/** The same of a `PersistentStorage`. */
+export interface PromisedNamespace<V> extends Reads<V>, Promised<Writes<V>> {
+  namespace<T = V>(prefix: string, options?: NamespaceOptions): PromisedNamespace<T>;
+}
+
+export type NamespaceOf<V, M extends Mode> = M extends "sync" ? Namespace<V> : PromisedNamespace<V>;
 
 export class View<V, M extends Mode> {
   readonly #store: Store;
@@ -169,13 +178,13 @@ export class View<V, M extends Mode> {
    * A view of the keys with `prefix`, typed and with a value policy of its own. Namespaces of a namespace add up.
    * @throws TypeError or RangeError for what can be no part of a key
    */
-  namespace<T = V>(prefix: string, options: NamespaceOptions = {}): View<T, M> & Namespace<T, M> {
+  namespace<T = V>(prefix: string, options: NamespaceOptions = {}): NamespaceOf<T, M> {
     const { values = this.#scope.values } = options;
     if (values !== "reference" && values !== "copied")
       throw new TypeError(`values must be "reference" or "copied"`);
     this.#store.checkKey(prefix);
     const scope = new Scope(this.#scope.prefix + prefix, values);
-    return new View<T, M>(this.#store, this.#writer, scope) as View<T, M> & Namespace<T, M>;
+    return new View<T, M>(this.#store, this.#writer, scope) as unknown as NamespaceOf<T, M>;
   }
 
   #count(key: string, sign: 1 | -1, options: IncrOptions | undefined): Outcome<M, CounterOf<V>> {

@@ -112,10 +112,23 @@ export class WriteBehind implements LaneOwner, BarrierOwner, Pipeline {
     else this.#pushTicket(slot, key, version);
   }
 
-  /** A clear of memory, told before the table changes; `onHeld` of the table's clear hears what it cancels. */
+  /**
+   * A clear of memory, told before the table changes; `onHeld` of the table's clear hears what it cancels. Where keys
+   * coalesce, it takes the place of waiting clears that it covers: what stands between has been cancelled, or is of
+   * other keys.
+   */
   noteClear(prefix: string, version: number): (marks: number) => void {
+    const covered = this.#coalesce ? this.#lanes.queue.takeClears(prefix) : [];
+    for (const clear of covered) {
+      this.backpressure.remove();
+      this.#unsettled.remove(clear);
+      this.coalesced += 1;
+    }
+    const firstVersion = covered[0]?.firstVersion ?? version;
     const date = this.#parts.clock.now();
-    this.#pushClear(newItem({ type: "clear", key: prefix, value: undefined, version, expiresAt: 0, date }));
+    this.#pushClear(
+      newItem({ type: "clear", key: prefix, value: undefined, version, expiresAt: 0, date, firstVersion }),
+    );
     this.#lanes.allEnqueued();
     if (this.#lanes.queue.size >= this.#maxSize) this.#makeDue();
     return (marks) => {
@@ -137,11 +150,11 @@ export class WriteBehind implements LaneOwner, BarrierOwner, Pipeline {
     return first === Infinity ? this.#versions.last : first - 1;
   }
 
-  isUnsettled(key: string): boolean {
-    if (this.#unsettled.has(key)) return true;
-    if (!this.#coalesce) return false;
-    const slot = this.#table.find(key);
-    return slot >= 0 && (this.#table.marks(slot) & (WAITING | IN_FLIGHT)) !== 0;
+  unsettledVersion(key: string): number | undefined {
+    const newest = this.#unsettled.newest(key);
+    const slot = this.#coalesce ? this.#table.find(key) : -1;
+    if (slot < 0 || (this.#table.marks(slot) & (WAITING | IN_FLIGHT)) === 0) return newest;
+    return Math.max(this.#table.version(slot), newest ?? 0);
   }
 
   failure(version: number, key: string | undefined): LeakDBError | undefined {
@@ -163,8 +176,7 @@ export class WriteBehind implements LaneOwner, BarrierOwner, Pipeline {
     this.stored += 1;
     this.#hasSettled = true;
     if (this.#parts.supersedes) this.#removeOlderDead(item);
-    if (item.type === "clear") this.barriers.prefixSettled(item.key, item.version);
-    else this.barriers.keySettled(item.key, item.version);
+    this.#tellKeys(item);
   }
 
   dropped(item: Item): void {
@@ -177,7 +189,7 @@ export class WriteBehind implements LaneOwner, BarrierOwner, Pipeline {
     if (this.#parts.supersedes) this.#removeOlderDead(item);
     const dead = this.#deadLetters.add(item, error);
     this.#parts.events.emit("deadLetter", this.#deadLetter(dead));
-    if (item.type !== "clear") this.barriers.keySettled(item.key, item.version);
+    this.#tellKeys(item);
   }
 
   superseded(item: Item, newer: Item): void {
@@ -266,7 +278,8 @@ export class WriteBehind implements LaneOwner, BarrierOwner, Pipeline {
       value,
       version: table.version(slot),
       expiresAt: table.expiresAt(slot),
-      date: this.#parts.clock.now(),
+      // A version is the moment of its mutation, in microseconds.
+      date: Math.floor(table.version(slot) / 1_000),
       firstVersion,
       slot,
     });
@@ -277,6 +290,12 @@ export class WriteBehind implements LaneOwner, BarrierOwner, Pipeline {
     this.backpressure.remove();
     this.#unsettled.remove(item);
     if (item.slot >= 0) this.#table.unmark(item.slot, IN_FLIGHT);
+  }
+
+  /** Whoever waits for a key that the item concerns hears of it. */
+  #tellKeys(item: Item): void {
+    if (item.type === "clear") this.barriers.prefixSettled(item.key, item.version);
+    else this.barriers.keySettled(item.key, item.version);
   }
 
   #removeOlderDead(item: Item): void {

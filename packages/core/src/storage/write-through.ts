@@ -41,8 +41,9 @@ interface Pending {
   readonly resolve: () => void;
   readonly reject: (error: LeakDBError) => void;
   readonly timer: TimerHandle;
-  readonly deadlineMs: number;
   isInFlight: boolean;
+  /** Its time is over; what is in flight may still be answered. */
+  isOverdue: boolean;
 }
 
 export class WriteThrough implements LaneOwner, BarrierOwner, Pipeline {
@@ -80,8 +81,7 @@ export class WriteThrough implements LaneOwner, BarrierOwner, Pipeline {
     const { clock, options } = this.#parts;
     return new Promise((resolve, reject) => {
       const timer = clock.setTimeout(() => this.#expire(item), options.writeTimeoutMs);
-      const deadlineMs = clock.now() + options.writeTimeoutMs;
-      this.#pending.set(item, { resolve, reject, timer, deadlineMs, isInFlight: false });
+      this.#pending.set(item, { resolve, reject, timer, isInFlight: false, isOverdue: false });
       if (item.type === "clear") this.#lanes.queue.pushClear(item);
       else this.#lanes.queue.pushItem(item);
       this.#lanes.makeAllDue(item.version);
@@ -111,8 +111,9 @@ export class WriteThrough implements LaneOwner, BarrierOwner, Pipeline {
     return first === Infinity ? this.#parts.versions.last : first - 1;
   }
 
-  isUnsettled(key: string): boolean {
-    return this.chains.has(key);
+  /** Any outcome of the key's next operation ends the wait: what has a version and an answer is stored. */
+  unsettledVersion(key: string): number | undefined {
+    return this.chains.has(key) ? 0 : undefined;
   }
 
   failure(): undefined {
@@ -126,8 +127,6 @@ export class WriteThrough implements LaneOwner, BarrierOwner, Pipeline {
   settled(item: Item): void {
     this.stored += 1;
     this.#take(item)?.resolve();
-    if (item.type === "clear") this.barriers.prefixSettled(item.key, item.version);
-    for (const part of item.parts ?? [item]) this.barriers.keySettled(part.key, item.version);
   }
 
   dropped(item: Item): void {
@@ -150,8 +149,7 @@ export class WriteThrough implements LaneOwner, BarrierOwner, Pipeline {
     const pending = this.#pending.get(item);
     if (kind === "permanent") return true;
     item.attempts += 1;
-    const { clock, options } = this.#parts;
-    const isOver = item.attempts >= options.maxAttempts || clock.now() >= (pending?.deadlineMs ?? 0);
+    const isOver = item.attempts >= this.#parts.options.maxAttempts || pending?.isOverdue !== false;
     if (kind === "transient" && !isOver) return true;
     this.#take(item)?.reject(kind === "ambiguous" ? perhapsApplied(error) : unavailable(error));
     return false;
@@ -214,13 +212,16 @@ export class WriteThrough implements LaneOwner, BarrierOwner, Pipeline {
     if (pending === undefined) return undefined;
     this.#pending.delete(item);
     this.#parts.clock.clearTimeout(pending.timer);
+    if (item.type === "clear") this.barriers.prefixSettled(item.key, item.version);
+    for (const part of item.parts ?? [item]) this.barriers.keySettled(part.key, item.version);
     return pending;
   }
 
   #expire(item: Item): void {
     // What is in flight has a deadline of its own, and an answer that says more than this could.
-    if (this.#pending.get(item)?.isInFlight !== false) return;
-    this.#take(item)?.reject(timedOut(this.#parts.options.writeTimeoutMs));
+    const pending = this.#pending.get(item);
+    if (pending?.isInFlight) pending.isOverdue = true;
+    else this.#take(item)?.reject(timedOut(this.#parts.options.writeTimeoutMs));
   }
 }
 

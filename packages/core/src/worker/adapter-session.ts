@@ -19,13 +19,14 @@ import {
   type WriteResult,
 } from "../adapter.js";
 import type { Clock } from "../clock.js";
-import { isLeakDBError, LeakDBError } from "../errors.js";
+import { type ErrorCode, isLeakDBError, LeakDBError } from "../errors.js";
 import { withDeadline } from "../wait.js";
 import { backoffDelay } from "./backoff.js";
 
 export interface SessionOptions {
   readonly clock: Clock;
   readonly writeTimeoutMs: number;
+  readonly openTimeoutMs: number;
   readonly backoffMs: number;
   readonly backoffMaxMs: number;
   readonly batchMax: number;
@@ -160,14 +161,15 @@ export class AdapterSession {
     });
   }
 
-  #deadline<T>(call: string, start: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    const { clock, writeTimeoutMs } = this.#options;
+  #deadline<T>(call: keyof Adapter, start: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const { clock, writeTimeoutMs, openTimeoutMs } = this.#options;
+    const timeoutMs = call === "open" || call === "scan" ? openTimeoutMs : writeTimeoutMs;
     const timeoutError = (): Error =>
-      new AdapterError(`${this.adapter.name}: no answer to ${call} within ${writeTimeoutMs} ms`, {
+      new AdapterError(`${this.adapter.name}: no answer to ${call} within ${timeoutMs} ms`, {
         kind: "ambiguous",
         code: "LEAKDB_TIMEOUT",
       });
-    return withDeadline({ clock, timeoutMs: writeTimeoutMs, timeoutError }, start);
+    return withDeadline({ clock, timeoutMs, timeoutError }, start);
   }
 }
 
@@ -181,10 +183,16 @@ export function asError(thrown: unknown): Error {
 /** The user's error for a failed opening, with the adapter's own code where it has a more telling one. */
 export function openError(cause: unknown, name: string): LeakDBError {
   const error = asError(cause);
-  const code = (error as Partial<AdapterError>).code;
   if (isLeakDBError(error)) return error;
-  if (code === "LEAKDB_LOCKED" || code === "LEAKDB_CORRUPTION" || code === "LEAKDB_NOT_SUPPORTED") {
-    return new LeakDBError(code, error.message, { cause });
-  }
+  const { code } = error as Partial<AdapterError>;
+  if (code !== undefined && TELLING_CODES.has(code)) return new LeakDBError(code, error.message, { cause });
   return new LeakDBError("LEAKDB_OPEN_FAILED", `${name} could not be opened: ${error.message}`, { cause });
 }
+
+/** Codes of an adapter's error that say more to the user than that the opening failed. */
+const TELLING_CODES: ReadonlySet<ErrorCode> = new Set([
+  "LEAKDB_LOCKED",
+  "LEAKDB_FENCED",
+  "LEAKDB_CORRUPTION",
+  "LEAKDB_NOT_SUPPORTED",
+]);

@@ -15,6 +15,12 @@ import type { LaneOptions, LaneOwner } from "./lane-owner.js";
 import type { Sink, SinkResult } from "./sink.js";
 import { WorkInHand } from "./work-in-hand.js";
 
+/** Other work has its turn when batches have been answered at once for this long. */
+const SLICE_MS = 1;
+
+/** The longest pause after a failure while there is something to try that has not failed. */
+const PATIENCE_MS = 1_000;
+
 export class Lane implements LaneHands {
   readonly #index: number;
   readonly #queue: WriteQueue;
@@ -22,25 +28,40 @@ export class Lane implements LaneHands {
   readonly #owner: LaneOwner;
   readonly #options: LaneOptions;
   readonly #work: WorkInHand;
+  readonly #onUp: () => void;
   /** Taken from the line, but too much for the batch. */
   #carry: Item | undefined;
   /** Everything that became dirty up to this version is due. */
   #dueUpTo = -1;
   #delayTimer: TimerHandle;
-  #parkingTimer: TimerHandle;
   #endPause: (() => void) | undefined;
   #isRunning = false;
   #isWoken = false;
+  #isHurried = false;
   #isStopped = false;
+  /** A parked key has just failed again: what waits in the line has its turn before the next one. */
+  #isLineFirst = false;
   #onStopped: (() => void) | undefined;
 
-  constructor(index: number, queue: WriteQueue, sink: Sink, owner: LaneOwner, options: LaneOptions) {
+  /** `onUp` is called whenever the sink has taken or refused something, and so is up. */
+  constructor(
+    index: number,
+    queue: WriteQueue,
+    sink: Sink,
+    owner: LaneOwner,
+    options: LaneOptions,
+    onUp: () => void,
+  ) {
     this.#index = index;
     this.#queue = queue;
     this.#sink = sink;
     this.#owner = owner;
     this.#options = options;
-    this.#work = new WorkInHand(owner, sink, options, (clear) => queue.clearSettled(clear));
+    this.#work = new WorkInHand(owner, sink, options, {
+      clearEnded: (clear) => queue.clearSettled(clear),
+      after: (delayMs, callback) => this.#after(delayMs, callback),
+    });
+    this.#onUp = onUp;
     queue.register(this);
   }
 
@@ -79,17 +100,24 @@ export class Lane implements LaneHands {
     if (!this.#isRunning && !this.#isStopped) void this.#run();
   }
 
-  /** Ends a pause between two tries. */
+  /** Ends a pause between two tries. What is known to be at fault keeps its backoff. */
   hurry(): void {
+    this.#isHurried = true;
+    if (this.#work.hurry()) this.wake();
     this.#endPause?.();
+  }
+
+  /** The sink has taken something, here or in another lane: keys that failed alone were themselves at fault. */
+  sinkIsUp(): void {
+    this.#work.chargeSuspects();
   }
 
   /** Nothing more is sent from now on; resolves once a batch in flight has been answered. */
   stop(): Promise<void> {
     this.#isStopped = true;
     this.#options.clock.clearTimeout(this.#delayTimer);
-    this.#options.clock.clearTimeout(this.#parkingTimer);
-    this.hurry();
+    this.#work.stop();
+    this.#endPause?.();
     if (!this.#isRunning) return Promise.resolve();
     return new Promise((resolve) => {
       this.#onStopped = resolve;
@@ -101,7 +129,13 @@ export class Lane implements LaneHands {
     let hasWritten = false;
     // The turn in which something became dirty ends first, so that what it wrote goes in one batch.
     await nextTurn();
+    let sliceStart = performance.now();
     while (!this.#isStopped) {
+      // A sink that answers at once must not keep everyone else from the event loop.
+      if (performance.now() - sliceStart > SLICE_MS) {
+        await nextTurn();
+        sliceStart = performance.now();
+      }
       await this.#sink.ready();
       if (this.#isStopped) break;
       this.#isWoken = false;
@@ -117,15 +151,18 @@ export class Lane implements LaneHands {
     this.#onStopped?.();
     if (this.#isStopped) return;
     if (this.#queue.waiting(this.#index) > 0) this.enqueued();
-    this.#armParking();
     if (hasWritten) this.#queue.laneRested();
   }
 
-  /** Finds the next work: a parked key that is due, else what waits, else the suspects. */
+  /** Finds the next work: a parked key that is due or what waits, in turns. */
   async #fill(): Promise<boolean> {
-    if (this.#work.takeParked()) return true;
-    const isDue = this.#carry !== undefined || this.#queue.firstVersion(this.#index) <= this.#dueUpTo;
-    if (isDue && this.#work.hasRoom) {
+    const isLineFirst = this.#isLineFirst;
+    this.#isLineFirst = false;
+    if (!isLineFirst && this.#work.takeParked()) {
+      this.#isLineFirst = true;
+      return true;
+    }
+    if (this.#hasDue() && this.#work.hasRoom) {
       const upTo = this.#owner.lastVersion;
       const source = {
         next: (taken: number) => this.#next(taken, upTo),
@@ -136,7 +173,11 @@ export class Lane implements LaneHands {
       this.#owner.answered();
       if (this.#work.endBatch()) return true;
     }
-    return this.#work.takeSuspects();
+    return isLineFirst && this.#work.takeParked();
+  }
+
+  #hasDue(): boolean {
+    return this.#carry !== undefined || this.#queue.firstVersion(this.#index) <= this.#dueUpTo;
   }
 
   /** The next item for the batch being cut; newer items of parked keys step aside to them. */
@@ -161,20 +202,32 @@ export class Lane implements LaneHands {
       const kind = failureKind(thrown);
       if (kind === "ambiguous") await this.#sink.recover(error);
       const failures = this.#work.failed(part, error, kind);
+      // A backend that refuses one thing is up.
+      if (kind === "permanent" && part.length === 1) this.#onUp();
       this.#owner.answered();
       if (failures > 0) await this.#backOff(error, failures);
       return;
     }
     const retry = this.#work.succeeded(part, result);
+    this.#onUp();
     this.#owner.answered();
     if (retry !== undefined) await this.#backOff(retry, this.#work.failures);
   }
 
   async #backOff(error: Error, failures: number): Promise<void> {
-    const { clock, backoffMs, backoffMaxMs } = this.#options;
+    const { backoffMs, backoffMaxMs } = this.#options;
     const delayMs = backoffDelay(failures, backoffMs, backoffMaxMs);
-    this.#owner.retrying({ error, items: this.#work.batchLength, delayMs });
-    if (this.#isStopped) return;
+    this.#owner.retrying({ error, items: this.#work.size, delayMs });
+    this.#isHurried = false;
+    for (let leftMs = delayMs; leftMs > 0 && !this.#isStopped && !this.#isHurried; leftMs -= PATIENCE_MS) {
+      await this.#pause(Math.min(leftMs, PATIENCE_MS));
+      // Keys that have not failed do not wait long for those that have.
+      if (this.#work.hasBatch || (this.#hasDue() && this.#work.hasRoom)) return;
+    }
+  }
+
+  async #pause(delayMs: number): Promise<void> {
+    const { clock } = this.#options;
     await new Promise<void>((resolve) => {
       const timer = clock.setTimeout(resolve, delayMs);
       this.#endPause = () => {
@@ -193,11 +246,12 @@ export class Lane implements LaneHands {
     }, this.#options.writeDelayMs);
   }
 
-  #armParking(): void {
+  #after(delayMs: number, callback: () => void): () => void {
     const { clock } = this.#options;
-    clock.clearTimeout(this.#parkingTimer);
-    const dueAtMs = this.#work.nextDueAtMs;
-    if (dueAtMs === Infinity) return;
-    this.#parkingTimer = clock.setTimeout(() => this.wake(), Math.max(0, dueAtMs - clock.now()));
+    const timer = clock.setTimeout(() => {
+      callback();
+      this.wake();
+    }, delayMs);
+    return () => clock.clearTimeout(timer);
   }
 }

@@ -15,7 +15,7 @@ export class Lanes {
   constructor(count: number, sink: Sink, owner: LaneOwner, options: LaneOptions, reader?: TicketReader) {
     this.queue = new WriteQueue(count, reader);
     for (let index = 0; index < count; index += 1) {
-      this.#lanes.push(new Lane(index, this.queue, sink, owner, options));
+      this.#lanes.push(new Lane(index, this.queue, sink, owner, options, () => this.#sinkIsUp()));
     }
   }
 
@@ -49,6 +49,10 @@ export class Lanes {
 
   async stop(): Promise<void> {
     await Promise.all(this.#lanes.map((lane) => lane.stop()));
+  }
+
+  #sinkIsUp(): void {
+    for (const lane of this.#lanes) lane.sinkIsUp();
   }
 
   /** Everything unsettled, once the lanes are stopped; takes it out of the lines. */

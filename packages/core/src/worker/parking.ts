@@ -2,8 +2,9 @@
  * The keys of one lane whose mutation failed by itself: they step aside, so that one bad key never holds up another.
  * Newer mutations of a parked key join it here and go after it (I1); in a coalescing queue they replace it.
  *
- * A *suspect* failed alone, but nothing has succeeded since: whether the key or the backend is at fault is not known
- * yet. The next success settles that, and only then does the failure count as one of the key's attempts.
+ * A *suspect* failed alone, and nothing has succeeded since: whether the key or the backend is at fault is not known
+ * yet. It is tried again after a backoff of its own; the next success of another key tells, and only then does its
+ * failure count as an attempt.
  */
 
 import type { Item } from "../queue/item.js";
@@ -12,10 +13,13 @@ export interface Parked {
   item: Item;
   /** Newer items of the key, where every item is delivered. */
   readonly followers: Item[];
-  /** Milliseconds since 1970 of the next try. */
-  dueAtMs: number;
+  isDue: boolean;
   isSuspect: boolean;
+  /** Failures in a row, charged or not: the backoff grows with them. */
+  failures: number;
   error: Error;
+  /** Takes the timer of the next try back. */
+  cancelTimer: (() => void) | undefined;
 }
 
 export class Parking {
@@ -27,21 +31,26 @@ export class Parking {
     return this.#byKey.size + this.#followers;
   }
 
-  get suspects(): number {
-    let count = 0;
-    for (const parked of this.#byKey.values()) if (parked.isSuspect) count += 1;
-    return count;
-  }
-
   get(key: string): Parked | undefined {
     return this.#byKey.get(key);
   }
 
-  /** Parks an item, or again after another failure; followers stay behind it. */
-  park(item: Item, error: Error, dueAtMs: number, isSuspect: boolean): void {
-    const parked = this.#byKey.get(item.key);
-    if (parked === undefined) this.#byKey.set(item.key, { item, followers: [], dueAtMs, isSuspect, error });
-    else Object.assign(parked, { item, dueAtMs, isSuspect, error });
+  /** Parks an item that has failed, or failed again; its followers stay behind it. */
+  park(item: Item, error: Error): Parked {
+    const parked: Parked = this.#byKey.get(item.key) ?? {
+      item,
+      followers: [],
+      isDue: false,
+      isSuspect: false,
+      failures: 0,
+      error,
+      cancelTimer: undefined,
+    };
+    parked.cancelTimer?.();
+    // A key that failed again goes behind the others.
+    this.#byKey.delete(item.key);
+    this.#byKey.set(item.key, parked);
+    return Object.assign(parked, { item, error, isDue: false, failures: parked.failures + 1 });
   }
 
   follow(parked: Parked, item: Item): void {
@@ -53,34 +62,42 @@ export class Parking {
   leave(key: string): void {
     const parked = this.#byKey.get(key);
     if (parked === undefined) return;
+    parked.cancelTimer?.();
     const next = parked.followers.shift();
     if (next === undefined) {
       this.#byKey.delete(key);
       return;
     }
     this.#followers -= 1;
-    Object.assign(parked, { item: next, dueAtMs: 0, isSuspect: false });
+    Object.assign(parked, { item: next, isDue: true, isSuspect: false, failures: 0 });
   }
 
-  /** A parked item that is due and no suspect. */
-  nextDue(nowMs: number): Parked | undefined {
-    for (const parked of this.#byKey.values()) {
-      if (!parked.isSuspect && parked.dueAtMs <= nowMs) return parked;
-    }
+  /** A parked item that is due, if any is: the one parked first. */
+  nextDue(): Parked | undefined {
+    for (const parked of this.#byKey.values()) if (parked.isDue) return parked;
     return undefined;
   }
 
-  /** When the next one is due, `Infinity` for never; suspects wait for a success instead. */
-  get nextDueAtMs(): number {
-    let next = Infinity;
-    for (const parked of this.#byKey.values()) if (!parked.isSuspect) next = Math.min(next, parked.dueAtMs);
-    return next;
+  /** Makes the suspects due at once; true when there are any. */
+  hurrySuspects(): boolean {
+    let isAny = false;
+    for (const parked of this.#byKey.values()) {
+      if (!parked.isSuspect) continue;
+      parked.isDue = true;
+      isAny = true;
+    }
+    return isAny;
   }
 
+  /** The suspects, which are none any more. */
   takeSuspects(): Parked[] {
     const suspects = [...this.#byKey.values()].filter((parked) => parked.isSuspect);
     for (const parked of suspects) parked.isSuspect = false;
     return suspects;
+  }
+
+  cancelTimers(): void {
+    for (const parked of this.#byKey.values()) parked.cancelTimer?.();
   }
 
   /** Every parked item and follower, the oldest of a key first. */

@@ -9,7 +9,6 @@ import { LeakDBError } from "../errors.js";
 import type { Item } from "../queue/item.js";
 import { startWait } from "../wait.js";
 import { asError } from "./adapter-session.js";
-import { nextTurn } from "./cut-batch.js";
 import type { Failed, Sink, SinkResult } from "./sink.js";
 
 /** One mutation as the user's worker sees it. */
@@ -53,9 +52,6 @@ export interface ProcessSinkOptions {
   readonly onWritten: () => void;
 }
 
-/** Other work has its turn when workers that answer at once have gone on for this long. */
-const SLICE_MS = 1;
-
 export class ProcessSink implements Sink {
   readonly #options: ProcessSinkOptions;
 
@@ -83,16 +79,12 @@ export class ProcessSink implements Sink {
     return result;
   }
 
+  /** The lane hands over one item at a time then, so that each is settled when it is done. */
   async #each(batch: readonly Item[]): Promise<SinkResult> {
     const failed: Failed[] = [];
-    let sliceStart = performance.now();
     for (const [index, item] of batch.entries()) {
       const error = await this.#one(item);
       if (error !== undefined) failed.push({ index, error });
-      if (performance.now() - sliceStart > SLICE_MS) {
-        await nextTurn();
-        sliceStart = performance.now();
-      }
     }
     return { failed };
   }

@@ -27,35 +27,36 @@ import type { Sink, SinkResult } from "./sink.js";
 
 /** Keys parked at once; with more than these at fault, the lane waits for them instead of taking on others. */
 const PARKED_MAX = 1_000;
-/** Keys that fail alone, one after the other, until the backend rather than the keys is taken to be at fault. */
-const SUSPECTS_MAX = 4;
+export interface WorkEvents {
+  /** A clear is settled, dropped or refused: what is newer may go. */
+  clearEnded(clear: Item): void;
+  /** To be called back after `delayMs`; returns what takes that back. */
+  after(delayMs: number, callback: () => void): () => void;
+}
 
 export class WorkInHand {
   readonly #owner: LaneOwner;
   readonly #sink: Sink;
   readonly #options: LaneOptions;
-  readonly #onClearEnded: (clear: Item) => void;
+  readonly #events: WorkEvents;
   readonly #parking = new Parking();
   #batch: Item[] = [];
   #part = 0;
-  /** The batch is no longer in the order of first-dirty versions. */
-  #isRotated = false;
-  /** The sink has recovered from an ambiguous failure since the last success. */
-  #hasRecovered = false;
+  /** The batch is a parked key that is tried again. */
+  #isParkedBatch = false;
   /** Failures in a row with no success between them. */
   failures = 0;
 
-  constructor(owner: LaneOwner, sink: Sink, options: LaneOptions, onClearEnded: (clear: Item) => void) {
+  constructor(owner: LaneOwner, sink: Sink, options: LaneOptions, events: WorkEvents) {
     this.#owner = owner;
     this.#sink = sink;
     this.#options = options;
-    this.#onClearEnded = onClearEnded;
+    this.#events = events;
   }
 
   /** The smallest first-dirty version, `Infinity` for none. */
   get firstUnsettled(): number {
     let first = this.#batch[0]?.firstVersion ?? Infinity;
-    if (this.#isRotated) for (const item of this.#batch) first = Math.min(first, item.firstVersion);
     if (this.#parking.size > 0)
       for (const item of this.#parking.items()) first = Math.min(first, item.firstVersion);
     return first;
@@ -65,8 +66,9 @@ export class WorkInHand {
     return this.#batch.length > 0;
   }
 
-  get batchLength(): number {
-    return this.#batch.length;
+  /** How many items are in hand. */
+  get size(): number {
+    return this.#parking.size + (this.#isParkedBatch ? 0 : this.#batch.length);
   }
 
   /** False when so many keys are at fault that no others should be taken on. */
@@ -74,9 +76,13 @@ export class WorkInHand {
     return this.#parking.size < PARKED_MAX;
   }
 
-  /** When the next parked key is due, in milliseconds since 1970; `Infinity` for never. */
-  get nextDueAtMs(): number {
-    return this.#parking.nextDueAtMs;
+  /** Whatever is parked without being known to be at fault is tried at once; true when there is any. */
+  hurry(): boolean {
+    return this.#parking.hurrySuspects();
+  }
+
+  stop(): void {
+    this.#parking.cancelTimers();
   }
 
   *items(): Generator<Item, void, undefined> {
@@ -97,10 +103,15 @@ export class WorkInHand {
   /** Takes a parked key that is due as the batch; false when there is none. */
   takeParked(): boolean {
     for (;;) {
-      const parked = this.#parking.nextDue(this.#options.clock.now());
+      const parked = this.#parking.nextDue();
       if (parked === undefined) return false;
-      if (!this.#owner.isCancelled(parked.item)) return this.#take([parked.item], 1);
-      this.drop(parked.item);
+      if (this.#owner.isCancelled(parked.item)) {
+        this.drop(parked.item);
+        continue;
+      }
+      this.#take([parked.item], 1);
+      this.#isParkedBatch = true;
+      return true;
     }
   }
 
@@ -110,17 +121,10 @@ export class WorkInHand {
     return this.#batch;
   }
 
-  /** The whole batch goes next; false when it is empty. */
+  /** The whole batch goes next, or while nothing succeeds its first item; false when it is empty. */
   endBatch(): boolean {
-    this.#part = this.#batch.length;
-    return this.#part > 0;
-  }
-
-  /** Takes the suspects as the batch, when nothing else is there to try; false when there are none. */
-  takeSuspects(): boolean {
-    // A sink that has recovered is up, so a lone suspect is itself at fault.
-    if (this.#parking.suspects === 1 && this.#hasRecovered) this.#chargeSuspects();
-    return this.#take(this.#recallSuspects(), 1);
+    this.#part = this.failures > 0 ? 1 : this.#batch.length;
+    return this.#batch.length > 0;
   }
 
   /** A newer item of a parked key joins it there; false when its key is not parked. */
@@ -151,7 +155,6 @@ export class WorkInHand {
     this.#batch = part.length === this.#batch.length ? [] : this.#batch.slice(part.length);
     this.#part = Math.min(this.#part * 2, this.#batch.length);
     this.failures = 0;
-    this.#hasRecovered = false;
     let retry: Error | undefined;
     for (const [index, item] of part.entries()) {
       const refusal = refusals.get(index);
@@ -159,14 +162,13 @@ export class WorkInHand {
       if (refusal !== undefined) this.refuse(item, refusal);
       else if (failure === undefined) this.#settle(item);
       else if (this.#isLastAttempt(item)) this.refuse(item, failure);
-      else if (item.type !== "clear") this.#park(item, failure);
+      else if (item.type !== "clear") this.#park(item, failure, false);
       else {
         this.#take([item, ...this.#batch], 1);
         this.failures = item.attempts;
         retry = failure;
       }
     }
-    this.#chargeSuspects();
     return retry;
   }
 
@@ -178,7 +180,6 @@ export class WorkInHand {
     const given = new Set(part.filter((item) => !this.#owner.keeps(item, error, kind)));
     if (given.size > 0) this.#batch = this.#batch.filter((item) => !given.has(item));
     for (const item of given) this.#letGo(item);
-    if (kind === "ambiguous") this.#hasRecovered = true;
     const left = part.length - given.size;
     this.#part = Math.max(1, Math.ceil(left / 2));
     if (left === 0) return 0;
@@ -192,12 +193,15 @@ export class WorkInHand {
     if (kind === "permanent") {
       this.#batch.shift();
       this.refuse(item, error);
-      // A backend that refuses one thing is up.
-      this.#chargeSuspects();
       return 0;
     }
     this.failures += 1;
-    if (item.type !== "clear") this.#suspect(item, error);
+    if (item.type !== "clear") {
+      this.#batch.shift();
+      this.#park(item, error, true);
+      // The sink answered, and has recovered since: it is up. Silence says nothing of the kind.
+      if (kind === "ambiguous" && !isTimeout(error)) this.chargeSuspects();
+    }
     return this.failures;
   }
 
@@ -217,14 +221,14 @@ export class WorkInHand {
   }
 
   #letGo(item: Item): void {
-    if (item.type === "clear") this.#onClearEnded(item);
+    if (item.type === "clear") this.#events.clearEnded(item);
     else this.#parking.leave(item.key);
   }
 
   #take(items: Item[], part: number): boolean {
     this.#batch = items;
     this.#part = part;
-    this.#isRotated = false;
+    this.#isParkedBatch = false;
     return items.length > 0;
   }
 
@@ -248,30 +252,11 @@ export class WorkInHand {
     if (sendable.length < this.#batch.length) this.#batch = sendable;
   }
 
-  /** A key failed alone: it steps aside until something else shows whether the backend is up. */
-  #suspect(item: Item, error: Error): void {
-    this.#batch.shift();
-    this.#parking.park(item, error, Infinity, true);
-    if (this.#parking.suspects < SUSPECTS_MAX || this.#batch.length === 0) return;
-    // So many, one after the other: it seems to be the backend. None is charged, and others are tried before them.
-    this.#take([...this.#batch, ...this.#recallSuspects()], 1);
-    this.#isRotated = true;
-  }
-
-  /** Suspects out of the parking in the order of their versions; one with followers keeps its place there too. */
-  #recallSuspects(): Item[] {
-    const items = this.#parking.takeSuspects().map((parked) => parked.item);
-    for (const item of items)
-      if (this.#parking.get(item.key)?.followers.length === 0) this.#parking.leave(item.key);
-    return items.sort((a, b) => a.firstVersion - b.firstVersion);
-  }
-
   /** The backend is up, so each suspect's failure was its own. */
-  #chargeSuspects(): void {
+  chargeSuspects(): void {
     if (this.#parking.size === 0) return;
     for (const { item, error } of this.#parking.takeSuspects()) {
       if (this.#isLastAttempt(item)) this.refuse(item, error);
-      else this.#park(item, error);
     }
   }
 
@@ -281,10 +266,19 @@ export class WorkInHand {
     return item.attempts >= this.#options.maxAttempts;
   }
 
-  #park(item: Item, error: Error): void {
-    const { clock, backoffMs, backoffMaxMs } = this.#options;
-    const delayMs = backoffDelay(item.attempts, backoffMs, backoffMaxMs);
-    this.#parking.park(item, error, clock.now() + delayMs, false);
-    this.#owner.retrying({ error, items: 1, delayMs });
+  #park(item: Item, error: Error, isSuspect: boolean): void {
+    const { backoffMs, backoffMaxMs } = this.#options;
+    const parked = this.#parking.park(item, error);
+    const delayMs = backoffDelay(parked.failures, backoffMs, backoffMaxMs);
+    parked.isSuspect = isSuspect;
+    parked.cancelTimer = this.#events.after(delayMs, () => {
+      parked.isDue = true;
+    });
+    // Of a suspect the lane tells, which pauses for it.
+    if (!isSuspect) this.#owner.retrying({ error, items: 1, delayMs });
   }
+}
+
+function isTimeout(error: Error): boolean {
+  return (error as { code?: unknown }).code === "LEAKDB_TIMEOUT";
 }
