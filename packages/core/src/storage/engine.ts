@@ -170,15 +170,19 @@ async function openParts(options: PersistentOptions): Promise<OpenedParts> {
   const adapter = resolveAdapter(options?.adapter);
   const memory = resolveMemoryOptions(options);
   const queue = resolveQueueOptions(options, true);
+  const { onProgress } = options;
+  if (onProgress !== undefined && typeof onProgress !== "function") {
+    throw new TypeError("onProgress must be a function");
+  }
+  const openTimeoutMs = duration("openTimeout", options.openTimeout, 60_000, 1);
   const store = new Store(memory, adapter.capabilities.maxKeyBytes);
   const events = new Events();
   const counters: Counters = { batches: 0 };
   const onFault = (error: Error): void => events.emit("fault", error);
-  const openTimeoutMs = duration("openTimeout", options.openTimeout ?? 60_000, 1);
   const session = new AdapterSession(adapter, { ...queue, openTimeoutMs, clock: memory.clock, onFault });
   try {
     const { highVersion } = await session.open();
-    await loadAll(store, session, options.onProgress);
+    await loadAll(store, session, onProgress);
     store.versions.observe(highVersion);
   } catch (cause) {
     await session.close().catch(onFault);

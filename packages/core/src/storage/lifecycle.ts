@@ -89,11 +89,10 @@ export abstract class Lifecycle<V, M extends Mode> extends View<V, M> {
     options: PersistedOptions = {},
   ): Promise<void> {
     this.#checkVersion(version);
-    const { pipeline, store } = this.#engine;
+    const { pipeline } = this.#engine;
     const synced = this.#checkLevel(level);
     const wait = this.#waitOptions(options, "persisted");
-    const key = options.key === undefined ? undefined : `${options.keyPrefix ?? ""}${options.key}`;
-    if (key !== undefined) store.checkKey(key);
+    const key = options.key === undefined ? undefined : this.#keyOf(options.key, options);
     options.signal?.throwIfAborted();
     if (level === "memory" || pipeline === undefined) return;
     await pipeline.barriers.wait({ version, key, synced }, wait);
@@ -228,6 +227,13 @@ export abstract class Lifecycle<V, M extends Mode> extends View<V, M> {
     throw new LeakDBError("LEAKDB_NOT_SUPPORTED", `this storage has no level "${level}", only: ${known}`);
   }
 
+  #keyOf(key: string, options: KeyOptions): string {
+    const { store } = this.#engine;
+    const fullKey = new Scope("", store.values).keyOf(key, options);
+    store.checkKey(fullKey);
+    return fullKey;
+  }
+
   #checkVersion(version: number): void {
     if (typeof version !== "number") throw new TypeError("version must be a number, as set returns it");
     if (!(version >= 0 && version <= this.version)) {
@@ -237,7 +243,7 @@ export abstract class Lifecycle<V, M extends Mode> extends View<V, M> {
 
   #waitOptions(options: WaitingOptions, name: string): WaitOptions {
     const { clock } = this.#engine.store;
-    const timeoutMs = duration("timeout", options.timeout ?? this.#engine.flushTimeoutMs);
+    const timeoutMs = duration("timeout", options.timeout, this.#engine.flushTimeoutMs);
     const timeoutError = (): LeakDBError => {
       const waiting = this.#engine.pipeline?.backpressure.depth ?? 0;
       const message = `${name} did not end within ${timeoutMs} ms: ${waiting} mutations wait. They are still tried`;

@@ -107,28 +107,28 @@ export function resolveMemoryOptions(options: MemoryOptions): ResolvedMemoryOpti
 }
 
 export function resolveQueueOptions(options: QueueOptions, coalesceDefault: boolean): ResolvedQueueOptions {
-  const maxSize = integer("maxSize", options.maxSize ?? 10_000, 1);
+  const maxSize = integer("maxSize", options.maxSize, 10_000);
   const eachAlone = maxSize === 1;
-  const coalesce = options.coalesce ?? (coalesceDefault && !eachAlone);
+  const { coalesce = coalesceDefault && !eachAlone, retry = {} } = options;
   if (typeof coalesce !== "boolean") throw new TypeError("coalesce must be true or false");
-  const retry = options.retry ?? {};
-  const backoffMs = duration("retry.backoff", retry.backoff ?? 50);
-  const backoffMaxMs = duration("retry.maxBackoff", retry.maxBackoff ?? 30_000);
+  if (typeof retry !== "object" || retry === null) throw new TypeError("retry must be an object");
+  const backoffMs = duration("retry.backoff", retry.backoff, 50);
+  const backoffMaxMs = duration("retry.maxBackoff", retry.maxBackoff, 30_000);
   if (backoffMaxMs < backoffMs) throw new RangeError("retry.maxBackoff must not be less than retry.backoff");
   return {
     maxSize,
-    writeDelayMs: duration("writeDelay", options.writeDelay ?? 100),
-    workers: integer("workers", options.workers ?? 1, 1, WORKERS_LIMIT),
+    writeDelayMs: duration("writeDelay", options.writeDelay, 100),
+    workers: integer("workers", options.workers, 1, WORKERS_LIMIT),
     coalesce,
-    batchMax: integer("batchMax", options.batchMax ?? (eachAlone ? 1 : 10_000), 1),
-    batchBytesMax: integer("batchBytesMax", options.batchBytesMax ?? 8 * 1024 * 1024, 1),
-    highWaterMark: integer("highWaterMark", options.highWaterMark ?? 100_000, 1),
-    capacity: integer("capacity", options.capacity ?? 4_000_000, 1),
-    maxAttempts: integer("retry.maxAttempts", retry.maxAttempts ?? 8, 1),
+    batchMax: integer("batchMax", options.batchMax, eachAlone ? 1 : 10_000),
+    batchBytesMax: integer("batchBytesMax", options.batchBytesMax, 8 * 1024 * 1024),
+    highWaterMark: integer("highWaterMark", options.highWaterMark, 100_000),
+    capacity: integer("capacity", options.capacity, 4_000_000),
+    maxAttempts: integer("retry.maxAttempts", retry.maxAttempts, 8),
     backoffMs,
     backoffMaxMs,
-    writeTimeoutMs: duration("writeTimeout", options.writeTimeout ?? 30_000, 1),
-    flushTimeoutMs: duration("flushTimeout", options.flushTimeout ?? 60_000),
+    writeTimeoutMs: duration("writeTimeout", options.writeTimeout, 30_000, 1),
+    flushTimeoutMs: duration("flushTimeout", options.flushTimeout, 60_000),
   };
 }
 
@@ -149,17 +149,24 @@ export function resolveAdapter(adapter: Adapter | undefined): Adapter {
   return valid;
 }
 
-/** A duration in milliseconds; `Infinity` waits for ever. */
-export function duration(name: string, value: number, leastMs = 0): number {
+/** A duration in milliseconds; `Infinity` waits for ever. `undefined` means the default, `null` is a mistake. */
+export function duration(name: string, value: number | undefined, defaultMs: number, leastMs = 0): number {
+  if (value === undefined) return defaultMs;
   if (typeof value !== "number") throw new TypeError(`${name} must be a number of milliseconds`);
   if (!(value >= leastMs)) throw new RangeError(`${name} must be at least ${leastMs} milliseconds`);
   return value;
 }
 
-function integer(name: string, value: number, least: number, most = Number.MAX_SAFE_INTEGER): number {
+function integer(
+  name: string,
+  value: number | undefined,
+  defaultValue: number,
+  most = Number.MAX_SAFE_INTEGER,
+): number {
+  if (value === undefined) return defaultValue;
   if (typeof value !== "number") throw new TypeError(`${name} must be a number`);
-  if (!Number.isSafeInteger(value) || value < least || value > most) {
-    throw new RangeError(`${name} must be an integer from ${least} to ${most}`);
+  if (!Number.isSafeInteger(value) || value < 1 || value > most) {
+    throw new RangeError(`${name} must be an integer from 1 to ${most}`);
   }
   return value;
 }

@@ -41,6 +41,8 @@ export function tableRange(scope: Scope, options: RangeOptions | undefined): Ran
   for (const [name, bound] of Object.entries({ prefix, gt, gte, lt, lte })) {
     if (bound !== undefined && typeof bound !== "string") throw new TypeError(`${name} must be a string`);
   }
+  if (reverse !== undefined && typeof reverse !== "boolean")
+    throw new TypeError("reverse must be true or false");
   const isOrdered = [prefix, gt, gte, lt, lte, reverse].some((bound) => bound !== undefined);
   if (!isOrdered && base === "") return undefined;
   const bound = (key: string | undefined): string | undefined => (key === undefined ? undefined : base + key);
