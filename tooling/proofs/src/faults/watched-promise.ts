@@ -45,6 +45,16 @@ export function watched<T>(promise: Promise<T>): WatchedPromise<T> {
   };
 }
 
+/** The name of what `run` throws, synchronously or as a rejection; `"nothing"` when it doesn't. */
+export async function nameThrownBy(run: () => unknown): Promise<string> {
+  try {
+    await run();
+  } catch (error) {
+    return String((error as { name?: unknown }).name);
+  }
+  return "nothing";
+}
+
 /** What `run` throws, synchronously or as a rejection; fails when it throws nothing. */
 export async function thrownBy(run: () => unknown): Promise<Error & { code?: string }> {
   try {
