@@ -12,7 +12,7 @@
  * `drain`.
  */
 
-import { type Clock, QueueStorage, type RetryOptions } from "@leakdb/core";
+import { type Clock, isKey, QueueStorage, type RetryOptions } from "@leakdb/core";
 
 export interface Page {
   /** As they stand in the page, relative or not. */
@@ -57,9 +57,6 @@ interface Links {
   read: number;
 }
 
-/** The longest key of a store; a parsed URL is ASCII, so its characters are its bytes. */
-const URL_CHARACTERS_MAX = 1_024;
-
 export class CrawlFrontier {
   readonly #known: QueueStorage<Discovery>;
   readonly #fetched: string[] = [];
@@ -71,9 +68,8 @@ export class CrawlFrontier {
     this.#known = new QueueStorage<Discovery>({
       workers,
       highWaterMark: waitingMax,
-      // Nothing is won by gathering pages, and a page is done when it is fetched, not when a whole batch is.
+      // Nothing is won by gathering pages.
       writeDelay: 0,
-      batchMax: 1,
       retry,
       clock,
       workerProcess: async ({ key: url }, { signal }) => {
@@ -89,7 +85,8 @@ export class CrawlFrontier {
   /** Crawls everything that can be reached from the seeds. */
   async crawl(seeds: readonly string[]): Promise<CrawlReport> {
     this.#discover(undefined, seeds);
-    await this.#emptied();
+    // Links are held back only while something waits.
+    await this.#known.idle({ timeout: Infinity });
     const givenUp = this.#known
       .deadLetters()
       .map(({ key, attempts, error }) => ({ url: key, attempts, reason: error.message }));
@@ -134,12 +131,6 @@ export class CrawlFrontier {
     if (url === undefined) this.#refused.push(link);
     else this.#known.add(url, { foundOn });
   }
-
-  /** Resolves when nothing waits; links are held back only while something does. */
-  async #emptied(): Promise<void> {
-    if (this.waiting === 0) return;
-    await new Promise<void>((resolve) => this.#known.once("flush", () => resolve()));
-  }
 }
 
 /** One spelling for each page, so that it is fetched once: absolute and without the fragment. */
@@ -148,5 +139,5 @@ function addressOf(link: string, base: string | undefined): string | undefined {
   const url = new URL(link, base);
   url.hash = "";
   const isPage = url.protocol === "https:" || url.protocol === "http:";
-  return isPage && url.href.length <= URL_CHARACTERS_MAX ? url.href : undefined;
+  return isPage && isKey(url.href) ? url.href : undefined;
 }

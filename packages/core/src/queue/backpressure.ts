@@ -48,11 +48,13 @@ export class Backpressure {
 
   remove(): void {
     this.depth -= 1;
+    if (this.needDrain && this.depth <= this.#lowWaterMark) {
+      this.needDrain = false;
+      this.#onDrain();
+      release(this.#drainWaiters);
+    }
+    // What a listener has just added is waited for too.
     if (this.depth === 0) release(this.#idleWaiters);
-    if (!this.needDrain || this.depth > this.#lowWaterMark) return;
-    this.needDrain = false;
-    this.#onDrain();
-    release(this.#drainWaiters);
   }
 
   /** Resolves once `needDrain` is false. */
