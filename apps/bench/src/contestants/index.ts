@@ -1,0 +1,31 @@
+/** The contestants of the in-memory rows, by the side or peer that they are. */
+
+import type { MakeContestant } from "./contestant.js";
+import { makeDefaultStorage } from "./default-storage.js";
+import { makeKeyv } from "./keyv.js";
+import { makeLruCache } from "./lru-cache.js";
+import { makeMap } from "./map.js";
+import { makeWriteBehind } from "./write-behind.js";
+
+/** Which of our storages a measurement is about, and whether some of the entries have a TTL. */
+export interface Side {
+  readonly storage: "write-behind" | "DefaultStorage";
+  readonly ttlEvery: number;
+}
+
+/** In each group of rows: write-behind, the same with a TTL on each tenth entry, and memory alone. */
+export const SIDES: readonly Side[] = [
+  { storage: "write-behind", ttlEvery: 0 },
+  { storage: "write-behind", ttlEvery: 10 },
+  { storage: "DefaultStorage", ttlEvery: 0 },
+];
+
+export function sideLabel({ storage, ttlEvery }: Side): string {
+  return ttlEvery === 0 ? storage : `${storage}, TTL on 1/${ttlEvery}`;
+}
+
+/** Ours first, then its peers; keyv, which has no target, where it is asked for. */
+export function contestantsOf(side: Side, withKeyv: boolean): MakeContestant[] {
+  const ours = side.storage === "write-behind" ? makeWriteBehind : makeDefaultStorage;
+  return [ours, makeMap, makeLruCache, ...(withKeyv ? [makeKeyv] : [])];
+}

@@ -1,0 +1,25 @@
+/** All workloads, in the order in which they run. A new one is a file here and a line below. */
+
+import type { Workload } from "../workload.js";
+import { fill } from "./fill.js";
+import { getSet } from "./get-set.js";
+import { hotKeys } from "./hot-keys.js";
+import { loopDelay } from "./loop-delay.js";
+import { memory } from "./memory.js";
+import { opening } from "./opening.js";
+import { stalls } from "./stalls.js";
+import { sustained } from "./sustained.js";
+
+/** Parameters and results cross as JSON between two calls of the same workload, so nobody else knows their types. */
+export type AnyWorkload = Workload<unknown, unknown>;
+
+export const WORKLOADS = [
+  getSet,
+  fill,
+  sustained,
+  hotKeys,
+  loopDelay,
+  opening,
+  memory,
+  stalls,
+] as unknown as readonly AnyWorkload[];

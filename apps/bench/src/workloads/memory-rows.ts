@@ -1,0 +1,52 @@
+/** What the in-memory workloads share: how rates of several contestants become rows with their targets. */
+
+import { type Side, sideLabel } from "../contestants/index.js";
+import { type Row, ratioRow, type Target } from "../row.js";
+
+/** Samples of one contestant, one a round, in operations a second. */
+export interface Rates {
+  readonly name: string;
+  readonly rates: number[];
+}
+
+/** A row for each peer of the first contestant. */
+export function peerRows(
+  workload: string,
+  label: string,
+  rates: readonly Rates[],
+  targetOf: (peer: string) => Target | undefined,
+): Row[] {
+  const [ours, ...peers] = rates;
+  if (ours === undefined) return [];
+  return peers.map((peer) =>
+    ratioRow({
+      workload,
+      label,
+      unit: "ops/s",
+      peer: peer.name,
+      ours: ours.rates,
+      theirs: peer.rates,
+      target: targetOf(peer.name),
+    }),
+  );
+}
+
+export function entriesLabel(side: Side, entries: number): string {
+  return `${sideLabel(side)}, ${countText(entries)}`;
+}
+
+export function countText(count: number): string {
+  if (count >= 1e6) return `${count / 1e6}M`;
+  return count >= 1e3 ? `${count / 1e3}k` : String(count);
+}
+
+export function getTarget(peer: string, entries: number): Target | undefined {
+  if (peer === "lru-cache") return { atLeast: 1 };
+  if (peer !== "Map") return undefined;
+  return { atLeast: entries <= 100_000 ? 0.7 : 0.5 };
+}
+
+export function setTarget(peer: string): Target | undefined {
+  if (peer === "lru-cache") return { atLeast: 1 };
+  return peer === "Map" ? { atLeast: 0.4 } : undefined;
+}
