@@ -17,16 +17,18 @@ const COUNTS = ["maxSize", "workers", "batchMax", "batchBytesMax", "highWaterMar
 const DURATIONS = ["writeDelay", "writeTimeout", "flushTimeout"] as const;
 const NOT_NUMBERS = ["5", null, {}, true, 5n];
 
-const BAD: readonly [string, unknown, "TypeError" | "RangeError"][] = [
+type Bad = readonly [name: string, value: unknown, error: "TypeError" | "RangeError"];
+
+const BAD: readonly Bad[] = [
   ...COUNTS.flatMap((name) => [
-    ...NOT_NUMBERS.map((value) => [name, value, "TypeError"] as const),
+    ...NOT_NUMBERS.map((value) => [name, value, "TypeError"] as Bad),
     ...[0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 53].map(
-      (value) => [name, value, "RangeError"] as const,
+      (value) => [name, value, "RangeError"] as Bad,
     ),
   ]),
   ...DURATIONS.flatMap((name) => [
-    ...NOT_NUMBERS.map((value) => [name, value, "TypeError"] as const),
-    ...[-1, Number.NaN].map((value) => [name, value, "RangeError"] as const),
+    ...NOT_NUMBERS.map((value) => [name, value, "TypeError"] as Bad),
+    ...[-1, Number.NaN].map((value) => [name, value, "RangeError"] as Bad),
   ]),
   ["workers", 1_000_000, "RangeError"],
   ["writeTimeout", 0, "RangeError"],

@@ -101,7 +101,8 @@ test("a codec that throws something odd, or answers no bytes, loses nothing and 
   const codec = {
     name: "odd",
     encode(value: unknown): Uint8Array {
-      if (value === "throws") throw "a string, not an Error";
+      const oddity: unknown = "a string, not an Error";
+      if (value === "throws") throw oddity;
       return text.encode(JSON.stringify(value));
     },
     decode: (bytes: Uint8Array): unknown => JSON.parse(new TextDecoder().decode(bytes)),
