@@ -6,6 +6,8 @@
  * - A file that is not a store of LeakDB, or of a later version, is not changed by a byte.
  * - The schema is made in one transaction, in place before the first write-ahead log is.
  * - `synchronous` is set and read back at each open: SQLite does not keep it in the file.
+ * - What a log holds is copied into the file at each open, and synced there. A failed sync may have left pages of the
+ *   log in the system's cache that never reach the disk, and a sync that is tried again would not tell.
  */
 
 import { randomUUID } from "node:crypto";
@@ -163,8 +165,9 @@ export function openDatabase(settings: SqliteSettings): Database.Database {
     database.pragma(`wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
     setSynchronous(database, synchronous);
     requireSchema(database, path);
-    // SQLite opens a read-only file without a word, and even begins a transaction; only a change tells.
-    database.exec("UPDATE leakdb SET syncs = 0 WHERE false");
+    database.pragma("wal_checkpoint(TRUNCATE)");
+    // SQLite opens a file on a read-only or failing disk without a word; only a commit tells.
+    commitSynced(database, synchronous);
     return database;
   } catch (error) {
     database.close();
@@ -172,8 +175,19 @@ export function openDatabase(settings: SqliteSettings): Database.Database {
   }
 }
 
+/** Brings a commit to the disk, and with it every commit before; after it they are synced as `level` says. */
+export function commitSynced(database: Database.Database, level: SqliteSettings["synchronous"]): void {
+  setSynchronous(database, "FULL");
+  try {
+    // A commit that changes nothing is not written, and so would not be synced.
+    database.exec("UPDATE leakdb SET syncs = syncs + 1");
+  } finally {
+    setSynchronous(database, level);
+  }
+}
+
 /** Sets and verifies how commits are synced from now on. */
-export function setSynchronous(database: Database.Database, level: SqliteSettings["synchronous"]): void {
+function setSynchronous(database: Database.Database, level: SqliteSettings["synchronous"]): void {
   database.pragma(`synchronous = ${level}`);
   const actual = database.pragma("synchronous", { simple: true });
   if (actual === SYNCHRONOUS_LEVEL[level]) return;

@@ -25,11 +25,11 @@ import type Database from "better-sqlite3";
 import { BatchWriter } from "./batch-writer.js";
 import {
   claimPath,
+  commitSynced,
   inspect,
   openDatabase,
   requireSqliteVersion,
   type SqliteSettings,
-  setSynchronous,
 } from "./database-file.js";
 import { endOfPrefix } from "./key-range.js";
 import { OwnerLock } from "./owner-lock.js";
@@ -53,7 +53,6 @@ interface Connection {
   readonly load: Database.Statement<[string], Row>;
   readonly scan: Database.Statement<[string, string], Row>;
   readonly scanToEnd: Database.Statement<[string], Row>;
-  readonly countSync: Database.Statement<[]>;
   readonly sweep: Database.Statement<[number]>;
 }
 
@@ -72,7 +71,6 @@ function connect(database: Database.Database): Connection {
     scanToEnd: database
       .prepare<[string], Row>(`SELECT ${COLUMNS} FROM records WHERE key >= ? ORDER BY key`)
       .raw(),
-    countSync: database.prepare("UPDATE leakdb SET syncs = syncs + 1"),
     sweep: database.prepare(
       "DELETE FROM records WHERE rowid IN " +
         `(SELECT rowid FROM records WHERE expires_at > 0 AND expires_at <= ? LIMIT ${SWEEP_ROWS})`,
@@ -161,15 +159,9 @@ export class SqliteDatabase implements Adapter {
   async sync(): Promise<void> {
     // Under FULL every commit was synced when it was acknowledged.
     if (this.#settings.synchronous === "FULL") return;
-    this.#use("sync", ({ database, countSync }) => {
+    this.#use("sync", ({ database }) => {
       this.#requireSameFile();
-      setSynchronous(database, "FULL");
-      try {
-        // A commit that changes nothing is not written, and so would not be synced.
-        countSync.run();
-      } finally {
-        setSynchronous(database, "NORMAL");
-      }
+      commitSynced(database, "NORMAL");
     });
   }
 
@@ -188,28 +180,25 @@ export class SqliteDatabase implements Adapter {
 
   /** Runs `work` on the connection, mended first if the call before found it suspect. */
   #use<Result>(action: string, work: (connection: Connection) => Result): Result {
+    let step = "open again";
     try {
       this.#connection ??= this.#reopen();
+      step = action;
       return work(this.#connection);
     } catch (error) {
       if (isSuspect(error)) {
         this.#connection?.database.close();
         this.#connection = undefined;
       }
-      throw runningError(this.name, action, error);
+      throw runningError(this.name, step, error);
     }
   }
 
-  /**
-   * A failed write may have left pages in the system's cache that never reach the disk, and a sync that is tried
-   * again would not tell. Copying the whole log into the file writes every page anew.
-   */
   #reopen(): Connection {
     if (this.#lock === undefined) throw new AdapterError(`${this.name} is closed`, { kind: "permanent" });
     this.#requireSameFile();
     const database = openDatabase({ ...this.#settings, path: this.#path });
     try {
-      database.pragma("wal_checkpoint(TRUNCATE)");
       const verdict = database.pragma("quick_check(1)", { simple: true });
       const connection = connect(database);
       const { storeId } = connection.writer.state();
@@ -240,7 +229,7 @@ export class SqliteDatabase implements Adapter {
   }
 
   #sweepLater(delayMs: number): void {
-    this.#sweepTimer = this.#context?.clock.setTimeout(() => this.#sweep(), delayMs);
+    this.#sweepTimer = this.#context?.clock.setTimeout(() => this.#sweep(), delayMs, true);
   }
 
   #sweep(): void {

@@ -5,13 +5,7 @@ const sqliteError = (code: string): Error => Object.assign(new Error(code), { co
 
 describe("an error of SQLite", () => {
   it("while running is transient, and names damage", () => {
-    for (const code of [
-      "SQLITE_FULL",
-      "SQLITE_IOERR_WRITE",
-      "SQLITE_BUSY",
-      "SQLITE_READONLY",
-      "SQLITE_CANTOPEN",
-    ]) {
+    for (const code of ["SQLITE_FULL", "SQLITE_BUSY", "SQLITE_READONLY", "SQLITE_CANTOPEN"]) {
       expect(runningError("a.db", "write", sqliteError(code))).toMatchObject({
         kind: "transient",
         code: undefined,
@@ -20,6 +14,13 @@ describe("an error of SQLite", () => {
     for (const code of ["SQLITE_CORRUPT_INDEX", "SQLITE_NOTADB"]) {
       const damage = { kind: "transient", code: "LEAKDB_CORRUPTION" };
       expect(runningError("a.db", "write", sqliteError(code))).toMatchObject(damage);
+    }
+  });
+
+  it("of the disk leaves open whether a write was applied, and no doubt about anything else", () => {
+    for (const code of ["SQLITE_IOERR_WRITE", "SQLITE_IOERR_FSYNC"]) {
+      expect(runningError("a.db", "write", sqliteError(code))).toMatchObject({ kind: "ambiguous" });
+      expect(runningError("a.db", "sync", sqliteError(code))).toMatchObject({ kind: "transient" });
     }
   });
 

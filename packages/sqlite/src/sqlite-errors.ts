@@ -40,14 +40,15 @@ function describe(error: unknown): string {
 }
 
 /**
- * A failure of an open database. Always transient: a batch is one transaction, so a failed one has changed nothing.
+ * A failure of an open database. A batch is one transaction, so a failed one has changed nothing, and the error is
+ * transient; except that the disk may fail once the commit stands in the log, which the next opening then finds.
  */
 export function runningError(name: string, action: string, error: unknown): AdapterError {
   if (error instanceof AdapterError) return error;
   const code = primaryCode(error);
   const isDamage = code === "SQLITE_CORRUPT" || code === "SQLITE_NOTADB";
   return new AdapterError(`${action} ${name}: ${describe(error)}`, {
-    kind: "transient",
+    kind: action === "write" && code === "SQLITE_IOERR" ? "ambiguous" : "transient",
     cause: error,
     ...(isDamage ? { code: "LEAKDB_CORRUPTION" } : {}),
   });

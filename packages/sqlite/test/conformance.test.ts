@@ -1,4 +1,7 @@
-/** The adapter against the contract: thread killed, and the file taken away below it. */
+/**
+ * The adapter against the contract: thread killed, and the file taken away below it. Each case has a directory of its
+ * own, so they run side by side: one computes while another waits for the disk.
+ */
 
 import { mkdirSync, mkdtempSync, renameSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -27,6 +30,6 @@ const cases = conformanceCases({
   },
 });
 
-describe.each([...new Set(cases.map(({ group }) => group))])("sqlite: %s", (group) => {
+describe.concurrent.each([...new Set(cases.map(({ group }) => group))])("sqlite: %s", (group) => {
   for (const one of cases) if (one.group === group) test(one.name, one.run);
 });

@@ -1,6 +1,6 @@
 /** What the tests of this package share: a directory, and an open adapter with what it reported. */
 
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
@@ -12,7 +12,7 @@ import {
 } from "@leakdb/core/adapter";
 import type { ThreadAdapter } from "@leakdb/core/adapter-thread";
 import { type SqliteOptions, sqlite } from "@leakdb/sqlite";
-import { afterEach } from "vitest";
+import { afterEach, expect } from "vitest";
 
 export const never: AbortSignal = new AbortController().signal;
 
@@ -78,7 +78,31 @@ export function puts(count: number, firstVersion = 1, bytes = 100): Mutation[] {
   );
 }
 
-/** The bytes of the main file, `undefined` when it is missing. */
-export function bytesOf(filename: string): Buffer | undefined {
-  return existsSync(filename) ? readFileSync(filename) : undefined;
+/** Makes a store with records in it, and closes it. */
+export async function madeStore(filename: string, count = 2000): Promise<void> {
+  const store = await openStore({ filename });
+  await store.write(...puts(count));
+  await store.adapter.close();
+}
+
+/** The opening fails as told, and changes nothing. */
+export async function refuses(
+  filename: string,
+  error: { kind: string; code: string; message?: unknown },
+): Promise<void> {
+  const before = bytesOf(filename);
+  await expect(openStore({ filename })).rejects.toMatchObject(error);
+  // A comparison by `expect` takes seconds for a file of this size.
+  expect(bytesOf(filename).equals(before)).toBe(true);
+}
+
+/** The bytes of the main file, none when it is missing. */
+function bytesOf(filename: string): Buffer {
+  try {
+    return readFileSync(filename);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "ENOENT" || code === "ENOTDIR") return Buffer.alloc(0);
+    throw error;
+  }
 }

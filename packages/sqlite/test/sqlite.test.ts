@@ -1,22 +1,19 @@
 /** What is particular to this adapter: its options, its file as others read it, its housekeeping, its promises. */
 
-import { execFileSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import { statSync } from "node:fs";
-import { basename, join } from "node:path";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { sqlite } from "@leakdb/sqlite";
 import { ManualClock } from "@leakdb/testkit";
 import Database from "better-sqlite3";
-import { describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
+import { type IndependentReader, independentReaders } from "./independent-readers.js";
 import { afterThisTest, makeDirectory, openStore, put, puts } from "./opened-store.js";
 
 const newFile = (): string => join(makeDirectory(), "store.db");
 
-/** What the database says to Debian's, macOS's, anyone's `sqlite3` command. */
-function shell(filename: string, query: string): string {
-  return execFileSync("sqlite3", ["-readonly", filename, query], { encoding: "utf8" }).trim();
-}
-
-function reader(filename: string): Database.Database {
+function openReader(filename: string): Database.Database {
   const database = new Database(filename, { readonly: true });
   afterThisTest(() => void database.close());
   return database;
@@ -36,20 +33,50 @@ describe("sqlite()", () => {
   });
 });
 
-describe("the file", () => {
-  it("is read by the sqlite3 command while the store runs, JSON included", async () => {
-    const filename = newFile();
-    const store = await openStore({ filename });
-    const texts = ['{"x":1}', '{"x":12}', "[1,2]", '"text"', "3652", "12", "null"];
-    await store.write(...texts.map((text, index) => put(`k${index}`, text, 1_790_000_000_000_000 + index)));
-    expect(shell(filename, "SELECT key, json_extract(value, '$.x') FROM records WHERE key < 'k2'")).toBe(
-      "k0|1\nk1|12",
-    );
-    expect(shell(filename, "SELECT json(value) FROM readable").split("\n")).toEqual(texts);
-    expect(shell(filename, "SELECT changed, expires FROM readable LIMIT 1")).toBe("2026-09-21 14:13:20|");
-    await store.write(put("after", "{}", 1_800_000_000_000_000));
-  });
+describe.each(independentReaders)(
+  "the file, read by $name while the store runs",
+  (reader: IndependentReader) => {
+    beforeEach(({ skip }) => skip(reader.missing !== undefined, reader.missing));
 
+    it("gives keys and values, JSON included", async () => {
+      const filename = newFile();
+      const store = await openStore({ filename });
+      const texts = ['{"x":1}', '{"x":12}', "[1,2]", '"text"', "3652", "12", "null"];
+      await store.write(...texts.map((text, index) => put(`k${index}`, text, 1_790_000_000_000_000 + index)));
+      const named = "SELECT key, json_extract(value, '$.x') FROM readable WHERE key < 'k2'";
+      expect(reader.ask(filename, named)).toBe("k0|1\nk1|12");
+      expect(reader.ask(filename, "SELECT CAST(value AS TEXT) FROM records").split("\n")).toEqual(texts);
+      expect(reader.ask(filename, "SELECT json(value) FROM readable").split("\n")).toEqual(texts);
+      const dates = "SELECT changed, expires FROM readable LIMIT 1";
+      expect(reader.ask(filename, dates)).toBe("2026-09-21 14:13:20|");
+      await store.write(put("after", "{}", 1_800_000_000_000_000));
+      expect(reader.ask(filename, "SELECT count(*) FROM records")).toBe("8");
+    });
+
+    it("holds whole numbers as integers, past 2^32 too", async () => {
+      const filename = newFile();
+      const store = await openStore({ filename });
+      const version = Number.MAX_SAFE_INTEGER;
+      await store.write(put("a", "1", version, 1_900_000_000_000));
+      const row = "SELECT typeof(version), version, typeof(expires_at), expires_at, typeof(key) FROM records";
+      expect(reader.ask(filename, row)).toBe(`integer|${version}|integer|1900000000000|text`);
+      const state = "SELECT typeof(high_version), high_version FROM leakdb";
+      expect(reader.ask(filename, state)).toBe(`integer|${version}`);
+      expect(await store.records()).toMatchObject([{ version, expiresAt: 1_900_000_000_000 }]);
+    });
+
+    it("is marked, so that others can tell what it is, and whole", async () => {
+      const filename = newFile();
+      const store = await openStore({ filename });
+      await store.write(...puts(5000));
+      const marks = ["PRAGMA application_id", "PRAGMA user_version", "PRAGMA journal_mode"];
+      expect(reader.ask(filename, ...marks)).toBe(`${0x4c65614b}\n1\nwal`);
+      expect(reader.ask(filename, "PRAGMA integrity_check")).toBe("ok");
+    });
+  },
+);
+
+describe("the file", () => {
   it("gives JSON to the SQLite that is built in as well", async () => {
     const filename = newFile();
     const store = await openStore({ filename });
@@ -59,7 +86,7 @@ describe("the file", () => {
       `[${index}]`,
     ]).flat();
     await store.write(...texts.map((text, index) => put(`k${index}`, text, index + 1)));
-    const database = reader(filename);
+    const database = openReader(filename);
     const wrong = "SELECT count(*) FROM readable WHERE json(value) <> value";
     expect(database.prepare(wrong).pluck().get()).toBe(0);
     // Objects and arrays are never taken for SQLite's binary JSON; a bare number may be.
@@ -67,27 +94,6 @@ describe("the file", () => {
     expect(
       database.prepare(misread.replace("value < '{'", "substr(value, 1, 1) IN (x'7b', x'5b')")).pluck().get(),
     ).toBe(0);
-  });
-
-  it("holds whole numbers as integers, past 2^32 too", async () => {
-    const filename = newFile();
-    const store = await openStore({ filename });
-    const version = Number.MAX_SAFE_INTEGER;
-    await store.write(put("a", "1", version, 1_900_000_000_000));
-    const row = "SELECT typeof(version), version, typeof(expires_at), expires_at, typeof(key) FROM records";
-    expect(shell(filename, row)).toBe(`integer|${version}|integer|1900000000000|text`);
-    expect(shell(filename, "SELECT typeof(high_version), high_version FROM leakdb")).toBe(
-      `integer|${version}`,
-    );
-    expect(await store.records()).toMatchObject([{ version, expiresAt: 1_900_000_000_000 }]);
-  });
-
-  it("is marked, so that others can tell what it is", async () => {
-    const filename = newFile();
-    await openStore({ filename });
-    expect(shell(filename, "PRAGMA application_id; PRAGMA user_version; PRAGMA journal_mode")).toBe(
-      `${0x4c65614b}\n1\nwal`,
-    );
   });
 
   it("keeps keys with NUL, and scans past them", async () => {
@@ -150,6 +156,21 @@ describe("a batch", () => {
   });
 });
 
+describe("a process", () => {
+  it("ends by itself with a store that nobody closed", async () => {
+    const script = `
+      import { systemClock } from "@leakdb/core/adapter";
+      import { sqlite } from "@leakdb/sqlite";
+      const { signal } = new AbortController();
+      const limits = { batchMax: 10, batchBytesMax: 1000 };
+      await sqlite({ filename: process.argv[1] }).open({ clock: systemClock, signal, limits, report() {} });`;
+    const args = ["--input-type=module", "-e", script, newFile()];
+    const cwd = fileURLToPath(new URL(".", import.meta.url));
+    const { status, signal } = spawnSync(process.execPath, args, { cwd, timeout: 10_000 });
+    expect({ status, signal }).toEqual({ status: 0, signal: null });
+  });
+});
+
 describe("expired records", () => {
   it("are removed in slices while the store is idle, by the store's clock", async () => {
     const filename = newFile();
@@ -157,7 +178,7 @@ describe("expired records", () => {
     const store = await openStore({ filename }, { clock });
     const expiring = Array.from({ length: 2500 }, (_, index) => put(`e${index}`, "x", index + 1, 1_010_000));
     await store.write(...expiring, put("later", "x", 5000, 9_000_000), put("kept", "x", 5001));
-    const count = (): unknown => reader(filename).prepare("SELECT count(*) FROM records").pluck().get();
+    const count = (): unknown => openReader(filename).prepare("SELECT count(*) FROM records").pluck().get();
     for (let turn = 0; turn < 500 && count() !== 2; turn += 1) {
       await clock.advance(1000);
       await store.adapter.load(["kept"]);
@@ -166,37 +187,3 @@ describe("expired records", () => {
     expect(store.reports).toEqual([]);
   });
 });
-
-describe("synced", () => {
-  /** Names of the files that the calls of a process synced, as the kernel saw it. */
-  function syncsOf(synchronous: string, calls: string): string[] {
-    const filename = newFile();
-    const script = new URL("./traced-process.mjs", import.meta.url).pathname;
-    const traced = ["-f", "-y", "-e", "trace=fsync,fdatasync,write", process.execPath, script];
-    const { stderr } = trace([...traced, filename, synchronous, calls]);
-    const from = stderr.indexOf("[calls begin]");
-    const to = stderr.indexOf("[calls end]");
-    expect(from).toBeGreaterThan(0);
-    const names = [...stderr.slice(from, to).matchAll(/f(?:data)?sync\(\d+<([^>]*)>/g)].map(([, path]) =>
-      basename(path ?? ""),
-    );
-    return names.filter((name) => name.startsWith("store.db"));
-  }
-
-  it("reaches the disk by sync() under NORMAL, which a write alone does not", () => {
-    expect(syncsOf("NORMAL", "write")).toEqual([]);
-    expect(syncsOf("NORMAL", "write sync")).toEqual(["store.db-wal"]);
-    expect(syncsOf("NORMAL", "sync")).toEqual(["store.db-wal"]);
-  }, 60_000);
-
-  it("reaches the disk by every write under FULL", () => {
-    expect(syncsOf("FULL", "write")).toEqual(["store.db-wal"]);
-    expect(syncsOf("FULL", "write sync write")).toEqual(["store.db-wal", "store.db-wal"]);
-  }, 60_000);
-});
-
-function trace(args: readonly string[]): { stderr: string } {
-  const trace = join(makeDirectory(), "trace");
-  execFileSync("strace", ["-o", trace, ...args], { stdio: ["ignore", "ignore", "inherit"] });
-  return { stderr: execFileSync("cat", [trace], { encoding: "utf8", maxBuffer: 1 << 28 }) };
-}

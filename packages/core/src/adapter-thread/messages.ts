@@ -46,7 +46,7 @@ export type FromThread =
   | Settled
   | { readonly type: "page"; readonly id: number; readonly buffer: ArrayBuffer }
   | { readonly type: "report"; readonly error: WireError }
-  | { readonly type: "setTimeout"; readonly timer: number; readonly delayMs: number }
+  | { readonly type: "setTimeout"; readonly timer: number; readonly delayMs: number; readonly idle: boolean }
   | { readonly type: "clearTimeout"; readonly timer: number };
 
 /** How many pages of a scan may be on their way: enough that reading and decoding overlap, few enough to be bounded. */

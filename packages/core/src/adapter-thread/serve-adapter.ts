@@ -71,6 +71,7 @@ class AdapterServer {
       case "timer":
         return this.#clock.fire(message.timer);
       case "kill":
+        // In a worker thread this ends the thread alone.
         return process.exit(EXIT_CODE_KILLED);
       default:
         this.#begin(message, message.id);
@@ -105,6 +106,7 @@ class AdapterServer {
       { type: "settled", id, result, error: "error" in answer ? toWire(error) : undefined, buffer },
       buffer,
     );
+    // In a worker thread this ends the thread alone.
     if (call.type === "close") process.exit(0);
   }
 

@@ -22,11 +22,11 @@ export class ServedClock implements Clock {
     return this.#nowMs;
   }
 
-  setTimeout(callback: () => void, delayMs: number): TimerHandle {
+  setTimeout(callback: () => void, delayMs: number, idle = false): TimerHandle {
     this.#lastTimer += 1;
     const timer = this.#lastTimer;
     this.#callbacks.set(timer, callback);
-    this.#port.postMessage({ type: "setTimeout", timer, delayMs } satisfies FromThread);
+    this.#port.postMessage({ type: "setTimeout", timer, delayMs, idle } satisfies FromThread);
     return timer;
   }
 

@@ -207,12 +207,12 @@ describe("a write that is given up", () => {
 
 describe("the death of the thread", () => {
   for (const how of ["exit", "uncaught"]) {
-    it(`rejects what is pending as transient, is reported, and the next call starts it again (${how})`, async () => {
+    it(`rejects what is pending, is reported, and the next call starts it again (${how})`, async () => {
       const { adapter, context, cells, reports } = fixture();
       await adapter.open(context);
       const pending = [adapter.write([put(how)], { signal: never }), adapter.load(["a"])];
       const [write] = await Promise.allSettled(pending);
-      expect(write).toMatchObject({ status: "rejected", reason: { kind: "transient" } });
+      expect(write).toMatchObject({ status: "rejected", reason: { kind: "ambiguous" } });
       expect(reports).toHaveLength(1);
       await Promise.all([adapter.write([put("a")], { signal: never }), adapter.load(["a"])]);
       expect(cells[OPENINGS]).toBe(2);
@@ -319,6 +319,12 @@ describe("the process", () => {
 
   it("ends while the thread is idle", () => {
     const { status, stderr } = run('console.log("idle")');
+    expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+  });
+
+  it("ends while an idle timer of the adapter waits", () => {
+    const { status, stderr } = run(`
+      await adapter.write([{ type: "put", key: "timer idle", value: Buffer.of(1), version: 1, expiresAt: 0 }], { signal });`);
     expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
   });
 

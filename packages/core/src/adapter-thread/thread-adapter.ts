@@ -3,7 +3,8 @@
  * it is given, sends it, and starts the thread again when it has died.
  *
  * Keeps:
- * - The death of the thread is a transient error of the calls it takes down, and a report; never the process's.
+ * - The death of the thread is an error of the calls it takes down, and a report; never the process's. The error is
+ *   ambiguous for a write, whose answer alone may be what died, and transient for all others.
  * - A restarted thread is opened as the first was, and serves only if it finds the same `storeId`.
  * - No slice of packing holds the event loop much longer than a millisecond.
  */

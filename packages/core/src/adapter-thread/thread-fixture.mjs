@@ -38,6 +38,9 @@ serveAdapter(({ shared, otherStoreAt, failOpenAt }) => {
     async timer() {
       context.clock.setTimeout(() => context.report(new Error(`fired at ${context.clock.now()}`)), 1000);
     },
+    async "timer idle"() {
+      context.clock.setTimeout(() => context.report(new Error("fired")), 3_600_000, true);
+    },
     async "timer cleared"() {
       context.clock.clearTimeout(context.clock.setTimeout(() => context.report(new Error("fired")), 1000));
     },

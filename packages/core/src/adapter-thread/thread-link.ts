@@ -3,14 +3,14 @@
  * serves the clock and the reports of the context, and notices the thread's end.
  *
  * Keeps:
- * - Every call settles: by its answer, or by a transient error once the thread has provably ended (I10). Until it
+ * - Every call settles: by its answer, or by an error once the thread has provably ended (I10). Until it
  *   has ended, a lost call might still take effect; after it, nothing can.
  * - The process stays alive while someone waits for the thread, and never because of an idle one.
  * - It never ends a thread that may be inside a native call: a thread ends by itself, or by `close`.
  */
 
 import { Worker } from "node:worker_threads";
-import { AdapterError, type AdapterContext } from "../adapter.js";
+import { type AdapterContext, AdapterError, type FailureKind } from "../adapter.js";
 import type { BufferPool } from "./buffer-pool.js";
 import type { Call, FromThread, Notice, Settled, ToThread } from "./messages.js";
 import { ScanPages } from "./scan-pages.js";
@@ -135,7 +135,7 @@ export class ThreadLink {
   }
 
   #requireOpen(): void {
-    if (!this.alive) throw this.#endError("has ended");
+    if (!this.alive) throw this.#endError("has ended", "transient");
     if (!this.#closing) return;
     throw new AdapterError(`${this.#name} was closed before the call was sent`, {
       kind: "transient",
@@ -161,11 +161,12 @@ export class ThreadLink {
       case "report":
         return this.#context.report(fromWire(message.error));
       case "setTimeout": {
-        const { timer, delayMs } = message;
-        const handle = this.#context.clock.setTimeout(() => {
+        const { timer, delayMs, idle } = message;
+        const onTime = (): void => {
           this.#timers.delete(timer);
           this.notify({ type: "timer", timer });
-        }, delayMs);
+        };
+        const handle = this.#context.clock.setTimeout(onTime, delayMs, idle);
         this.#timers.set(timer, handle);
         return;
       }
@@ -191,22 +192,24 @@ export class ThreadLink {
     for (const handle of this.#timers.values()) this.#context.clock.clearTimeout(handle);
     this.#timers.clear();
     const unexpected = !this.#closing || this.#failure !== undefined || exitCode !== 0;
-    const error = this.#endError(`ended with code ${exitCode}`);
+    const error = this.#endError(`ended with code ${exitCode}`, "transient");
+    const writeError = this.#endError(`ended with code ${exitCode} during a write`, "ambiguous");
     const pending = [...this.#pending.values()];
     this.#pending.clear();
     this.#scans.clear();
     for (const call of pending) {
       // All that `close` promises is true of a thread that has ended.
       if (call.call === "close") call.resolve({ type: "settled", id: 0, ...NOTHING });
-      else call.reject(error);
+      // The thread may have died between the commit and its answer.
+      else call.reject(call.call === "write" ? writeError : error);
     }
     const told = pending.some(({ call }) => call === "open");
     if (unexpected && !told) this.#context.report(error);
   }
 
-  #endError(what: string): AdapterError {
+  #endError(what: string, kind: FailureKind): AdapterError {
     return new AdapterError(`the thread of ${this.#name} ${what}; it is started again by the next call`, {
-      kind: "transient",
+      kind,
       ...(this.#failure === undefined ? {} : { cause: this.#failure }),
     });
   }

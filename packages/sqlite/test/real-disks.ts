@@ -1,0 +1,62 @@
+/**
+ * Disks that are full or read-only for the kernel, not for a shim. Where this machine or its user cannot have one, the
+ * test is skipped and says why.
+ */
+
+import { execFileSync, spawnSync } from "node:child_process";
+import { chmodSync, closeSync, mkdirSync, openSync, writeSync } from "node:fs";
+import { join } from "node:path";
+import type { TestContext } from "vitest";
+import { afterThisTest, makeDirectory } from "./opened-store.js";
+
+export interface RealDisk {
+  readonly directory: string;
+  remount(options: string): void;
+}
+
+/** A file system of its own of some KiB; needs Linux and the right to mount. */
+export function mountSmallDisk(kibibytes: number, { skip }: TestContext): RealDisk {
+  skip(process.platform !== "linux", "needs a tmpfs, which Linux alone has");
+  const directory = join(makeDirectory(), "disk");
+  mkdirSync(directory);
+  const options = ["-t", "tmpfs", "-o", `size=${kibibytes}k`, "leakdb-test", directory];
+  const { status, stderr } = spawnSync("mount", options, { encoding: "utf8" });
+  skip(status !== 0, `needs the right to mount (${stderr?.trim() ?? "there is no mount command"})`);
+  afterThisTest(() => void execFileSync("umount", ["--lazy", directory]));
+  return {
+    directory,
+    remount: (change) => void execFileSync("mount", ["-o", `remount,${change}`, directory]),
+  };
+}
+
+/** Writes to `path` until there is no room left. */
+export function fillUp(path: string): void {
+  const descriptor = openSync(path, "w");
+  try {
+    for (;;) writeSync(descriptor, Buffer.alloc(4096));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOSPC") throw error;
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+const isRoot = (): boolean => process.getuid?.() === 0;
+
+/**
+ * Makes a file or a directory one that cannot be changed.
+ * @returns what makes it as it was; also done after the test.
+ */
+export function makeReadOnly(path: string, isDirectory: boolean, { skip }: TestContext): () => void {
+  let undo = (): void => chmodSync(path, isDirectory ? 0o700 : 0o600);
+  if (isRoot()) {
+    // Permissions do not bind root.
+    const { status, stderr } = spawnSync("chattr", ["+i", path], { encoding: "utf8" });
+    skip(status !== 0, `root needs an immutable file (${stderr?.trim() ?? "there is no chattr command"})`);
+    undo = () => void execFileSync("chattr", ["-i", path]);
+  } else {
+    chmodSync(path, isDirectory ? 0o500 : 0o400);
+  }
+  afterThisTest(undo);
+  return undo;
+}
