@@ -32,6 +32,8 @@ const BAD: readonly Bad[] = [
   ]),
   ["workers", 1_000_000, "RangeError"],
   ["writeTimeout", 0, "RangeError"],
+  ["openTimeout", 0, "RangeError"],
+  ["openTimeout", "5", "TypeError"],
   ["coalesce", "yes", "TypeError"],
   ["coalesce", 1, "TypeError"],
   ["values", "cloned", "TypeError"],
@@ -67,7 +69,7 @@ test.each(NAMED)("%s: %s is a %s before anything is opened", async (name, _shown
     expect(recording.calls).toEqual([]);
     expect(backend.owner).toBeUndefined();
   }
-  if (name === "onProgress") return;
+  if (name === "onProgress" || name === "openTimeout") return;
   const options = { workerProcess: () => true, [name]: value } as never;
   expect(codeThrownBy(() => new QueueStorage(options))).toBe(error);
 });
@@ -234,7 +236,7 @@ test("bad expiries, limits, ranges, levels, versions and timeouts are refused be
     [() => storage.incr("a", { delta: 1n }), "TypeError"],
     [() => storage.incr("a", { delta: Number.MAX_SAFE_INTEGER }), "RangeError"],
     [() => storage.incr("b", { initialValue: Number.POSITIVE_INFINITY }), "RangeError"],
-    [() => storage.update("a", async () => 2 as never), "TypeError"],
+    [() => storage.update("a", (async () => 2) as never), "TypeError"],
     [() => storage.update("a", () => storage.set("a", 5)), "TypeError"],
     [() => storage.update("a", () => storage.clear()), "TypeError"],
     [() => storage.update("a", 5 as never), "TypeError"],

@@ -70,6 +70,28 @@ test("a close that is incomplete at a signal is a process warning, and the proce
   expect(errors).toContain("1 mutation was not stored");
 });
 
+test("onClosed is called once, after the close and before the end, however many signals come", async () => {
+  const filename = temporaryFile();
+  const child = run("told-of-the-close", filename);
+  await child.printed("ready");
+  child.send("SIGTERM");
+  child.send("SIGINT");
+  child.send("SIGTERM");
+  const { code, output, errors } = await child.end();
+  expect({ code, errors }).toEqual({ code: null, errors: "" });
+  expect(output).toBe("ready\nclosed undefined\n");
+  expect(await entriesOf(filename)).toBe(1);
+});
+
+test("an onClosed that throws is a warning, and the signal still ends the process", async () => {
+  const child = run("mistaken-on-closed", temporaryFile());
+  await child.printed("ready");
+  child.send("SIGTERM");
+  const { signal, errors } = await child.end();
+  expect(signal).toBe("SIGTERM");
+  expect(errors).toContain("a mistake of the service");
+});
+
 test("a process with an open, idle storage ends by itself", async () => {
   const child = run("idle", temporaryFile());
   expect(await child.end()).toMatchObject({ code: 0, output: "size 0\n", errors: "" });

@@ -135,6 +135,25 @@ test("dead letters of a key that is rewritten for ever stay within the bounds", 
   }
 });
 
+test("idle resolves once nothing waits, what was written meanwhile included, or by its deadline", async () => {
+  const { storage, clock, faulty } = await openBehind<number>();
+  await storage.idle();
+  faulty.goDown();
+  storage.set("a", 1);
+  const late = watched(storage.idle({ timeout: 500 }));
+  const patient = watched(storage.idle());
+  await clock.advance(500);
+  expect(late.outcome).toBe("LEAKDB_TIMEOUT");
+  storage.set("b", 1);
+  faulty.rejectKey("b");
+  faulty.goUp();
+  expect(patient.state).toBe("pending");
+  await clock.advance(30_000);
+  expect(patient.outcome).toBe("resolved");
+  expect(storage.deadLetters()).toHaveLength(1);
+  await storage.idle();
+});
+
 describe("the high-water mark", () => {
   test("asks to drain once passed, and says when it is over: event, promise and property", async () => {
     const { storage, clock, faulty, events } = await openBehind<number>({ highWaterMark: 2 });

@@ -4,7 +4,7 @@ import { PersistentQueueStorage, PersistentStorage } from "@leakdb/core";
 import { AdapterError } from "@leakdb/core/adapter";
 import { type CommonFault, ReferenceBackend } from "@leakdb/testkit";
 import { describe, expect, test } from "vitest";
-import { WRITE_TIMEOUT_MS } from "../src/faults/durations.js";
+import { OPEN_TIMEOUT_MS } from "../src/faults/durations.js";
 import { bench, inMemory, openBehind, stored } from "../src/faults/opened-store.js";
 import { codeThrownBy, thrownBy, watched } from "../src/faults/watched-promise.js";
 
@@ -37,10 +37,24 @@ describe.each(STORAGES)("%s on a backend that is down at its opening", (_name, S
     const { recording, faulty, backend, clock } = bench();
     faulty.script("open", "hang");
     const opening = watched<unknown>(Storage.open({ adapter: recording, clock }));
-    await clock.advance(WRITE_TIMEOUT_MS);
+    await clock.advance(OPEN_TIMEOUT_MS - 1);
+    expect(opening.state).toBe("pending");
+    await clock.advance(1);
     expect(opening.outcome).toBe("LEAKDB_OPEN_FAILED");
     expect(backend.owner).toBeUndefined();
     expect(clock.pendingTimers).toBe(0);
+  });
+
+  test("keeps the openTimeout it is given, for the open and for each page of the scan", async () => {
+    for (const operation of ["open", "scan"] as const) {
+      const { recording, faulty, clock } = bench();
+      faulty.script(operation, "hang");
+      const opening = watched<unknown>(Storage.open({ adapter: recording, clock, openTimeout: 2_000 }));
+      await clock.advance(1_999);
+      expect(opening.state).toBe("pending");
+      await clock.advance(1);
+      expect(opening.outcome).toBe("LEAKDB_OPEN_FAILED");
+    }
   });
 
   test.each(["transient", "plain", "throw-sync", "midway", "hang"] as const)(
@@ -52,7 +66,7 @@ describe.each(STORAGES)("%s on a backend that is down at its opening", (_name, S
       await first.close();
       faulty.script("scan", fault);
       const opening = watched<unknown>(Storage.open({ adapter: recording, clock }));
-      await clock.advance(2 * WRITE_TIMEOUT_MS);
+      await clock.advance(2 * OPEN_TIMEOUT_MS);
       expect(opening.outcome).toBe("LEAKDB_OPEN_FAILED");
       expect(backend.owner).toBeUndefined();
       expect(backend.records.size).toBe(10);
@@ -65,7 +79,7 @@ describe.each(STORAGES)("%s on a backend that is down at its opening", (_name, S
     faulty.script("open", "transient");
     faulty.script("close", "hang");
     const opening = watched<unknown>(Storage.open({ adapter: recording, clock }));
-    await clock.advance(2 * WRITE_TIMEOUT_MS);
+    await clock.advance(2 * OPEN_TIMEOUT_MS);
     expect(opening.outcome).toBe("LEAKDB_OPEN_FAILED");
   });
 

@@ -221,3 +221,71 @@ test("close says which mutations were dead letters, with their values", async ()
   expect(stored(backend)).toEqual({ good: 1 });
   expect(backend.owner).toBeUndefined();
 });
+
+describe.each([true, false])(
+  "a retry of a letter while a newer write of its key waits (coalesce %s)",
+  (coalesce) => {
+    test("sends nothing older after the newer one, and ends with the newest state", async () => {
+      const store = await openBehind<unknown>({ coalesce });
+      const { storage, faulty, backend, recording, clock } = store;
+      faulty.rejectKey("bad");
+      storage.set("bad", 1);
+      await clock.advance(1_000);
+      faulty.heal();
+      storage.set("bad", 2);
+      for (const letter of storage.deadLetters()) letter.retry();
+      storage.set("bad", 3);
+      expect(await flushed(store)).toBe("resolved");
+      const versions = recording.batches.flat().map(({ version }) => version);
+      expect(versions).toEqual([...versions].sort((a, b) => a - b));
+      expect(recording.brokenPromises).toEqual([]);
+      expect(stored(backend)).toEqual({ bad: 3 });
+      expect(storage.deadLetters()).toEqual([]);
+      expect(storage.stats().queue?.waiting).toBe(0);
+    });
+
+    test("does no harm while the newer one is in flight, or being refused as well", async () => {
+      const store = await openBehind<unknown>({ coalesce });
+      const { storage, faulty, backend, recording, clock } = store;
+      faulty.rejectKey("bad");
+      storage.set("bad", 1);
+      await clock.advance(1_000);
+      const [letter] = storage.deadLetters();
+      faulty.gate.hold();
+      storage.set("bad", 2);
+      await clock.advance(1_000);
+      letter?.retry();
+      await clock.advance(1_000);
+      faulty.gate.releaseAll();
+      await clock.advance(10_000);
+      faulty.heal();
+      for (const each of storage.deadLetters()) each.retry();
+      expect(await flushed(store)).toBe("resolved");
+      expect(stored(backend)).toEqual({ bad: 2 });
+      expect(recording.brokenPromises).toEqual([]);
+    });
+  },
+);
+
+describe.each([
+  ["deleted", (storage: PersistentQueueStorage<unknown>) => void storage.delete("bad")],
+  ["cleared", (storage: PersistentQueueStorage<unknown>) => void storage.clear()],
+])("a letter whose key was %s meanwhile", (_name, remove) => {
+  test.each([true, false])("does not bring it back by a retry (coalesce %s)", async (coalesce) => {
+    const store = await openBehind<unknown>({ coalesce });
+    const { storage, faulty, backend, recording, clock } = store;
+    faulty.rejectKey("bad");
+    storage.set("bad", 1);
+    await clock.advance(1_000);
+    const [letter] = storage.deadLetters();
+    faulty.heal();
+    remove(storage);
+    storage.set("after", 1);
+    letter?.retry();
+    expect(await flushed(store)).toBe("resolved");
+    expect(stored(backend)).toEqual({ after: 1 });
+    expect(inMemory(storage)).toEqual({ after: 1 });
+    expect(recording.brokenPromises).toEqual([]);
+    expect(storage.deadLetters()).toEqual([]);
+  });
+});

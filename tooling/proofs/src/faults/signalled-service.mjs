@@ -42,6 +42,25 @@ const SCENES = {
     serve();
     console.log("ready");
   },
+  async "told-of-the-close"() {
+    const storage = await PersistentQueueStorage.open({
+      adapter: sqlite({ filename }),
+      writeDelay: 3_600_000,
+    });
+    closeOnSignal(storage, { onClosed: (error) => console.log(`closed ${error}`) });
+    storage.set("key", 1);
+    serve();
+    console.log("ready");
+  },
+  async "mistaken-on-closed"() {
+    const storage = await PersistentQueueStorage.open({ adapter: sqlite({ filename }) });
+    const onClosed = () => {
+      throw new Error("a mistake of the service");
+    };
+    closeOnSignal(storage, { onClosed });
+    serve();
+    console.log("ready");
+  },
   /** Nothing is closed: an idle storage must not keep the process, a dirty one must until it is stored. */
   async "ends-by-itself"() {
     const storage = await PersistentQueueStorage.open({ adapter: sqlite({ filename }), writeDelay: 300 });
