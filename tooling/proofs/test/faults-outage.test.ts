@@ -154,10 +154,31 @@ describe("write-behind on a backend that is down for an hour", () => {
     for (let index = 0; index < 500; index += 1) storage.set(`key ${index}`, index);
     await clock.advance(HOUR_MS);
     faulty.goUp();
-    await clock.advance(120_000);
+    // Many steps, so that writes without a timer between them have their turns.
+    for (let second = 0; second < 120; second += 1) await clock.advance(1_000);
     expect(Object.keys(stored(backend))).toHaveLength(500);
     expect(storage.stats().queue?.waiting).toBe(0);
+    expect(storage.deadLetters()).toEqual([]);
   });
+
+  test.each([50, 500, 2_000])(
+    "asks it no oftener for %i keys than for one, and writes no key by itself once it is back",
+    async (keys) => {
+      const { storage, clock, faulty, backend, recording } = await openBehind<number>();
+      storage.set("warm", 1);
+      await clock.advance(1_000);
+      faulty.goDown();
+      for (let index = 0; index < keys; index += 1) storage.set(`key ${index}`, index);
+      for (let minute = 0; minute < 60; minute += 1) await clock.advance(60_000);
+      // At a pause of at most 30 s with jitter that is about 160 tries an hour.
+      expect.soft(recording.batches.length).toBeLessThan(300);
+      recording.forget();
+      faulty.goUp();
+      for (let second = 0; second < 120; second += 1) await clock.advance(1_000);
+      expect(backend.records.size).toBe(keys + 1);
+      expect.soft(recording.batches.length).toBeLessThanOrEqual(keys / 5 + 10);
+    },
+  );
 
   test("keeps its reopening on when closing and opening fail as well", async () => {
     const { storage, clock, faulty, backend, events, recording } = await openBehind<number>();
