@@ -20,12 +20,25 @@ export const SIDES: readonly Side[] = [
   { storage: "DefaultStorage", ttlEvery: 0 },
 ];
 
+/** The sizes a side is measured at: all for write-behind, and for the others the two largest, which tell enough. */
+export function sizesOf({ storage, ttlEvery }: Side, entries: readonly number[]): readonly number[] {
+  return storage === "write-behind" && ttlEvery === 0 ? entries : entries.slice(-2);
+}
+
+/** Filling keyv takes longer than all else together, so it is left out beyond this but for `--full`. */
+const KEYV_ENTRIES_MAX = 100_000;
+
+/** keyv has no target and takes part once. */
+export function withKeyv({ storage, ttlEvery }: Side, entries: number, isFull: boolean): boolean {
+  return storage === "write-behind" && ttlEvery === 0 && (isFull || entries <= KEYV_ENTRIES_MAX);
+}
+
 export function sideLabel({ storage, ttlEvery }: Side): string {
   return ttlEvery === 0 ? storage : `${storage}, TTL on 1/${ttlEvery}`;
 }
 
 /** Ours first, then its peers; keyv, which has no target, where it is asked for. */
-export function contestantsOf(side: Side, withKeyv: boolean): MakeContestant[] {
+export function contestantsOf(side: Side, hasKeyv: boolean): MakeContestant[] {
   const ours = side.storage === "write-behind" ? makeWriteBehind : makeDefaultStorage;
-  return [ours, makeMap, makeLruCache, ...(withKeyv ? [makeKeyv] : [])];
+  return [ours, makeMap, makeLruCache, ...(hasKeyv ? [makeKeyv] : [])];
 }

@@ -4,16 +4,17 @@
  */
 
 import type { Contestant } from "../contestants/contestant.js";
-import { contestantsOf, SIDES, type Side } from "../contestants/index.js";
+import { contestantsOf, SIDES, type Side, sizesOf, withKeyv } from "../contestants/index.js";
 import { type BenchValue, keysOf, valuesOf } from "../records.js";
 import type { Row } from "../row.js";
 import { type BenchSettings, type InChild, nextTurn, verify, type Workload } from "../workload.js";
-import { entriesLabel, peerRows, type Rates, setTarget } from "./memory-rows.js";
+import { entriesLabel, peerRows, type Rates, roundsOf, setTarget } from "./memory-rows.js";
 
 interface Params {
   readonly side: Side;
   readonly entries: number;
   readonly rounds: number;
+  readonly hasKeyv: boolean;
   readonly isQuick: boolean;
 }
 
@@ -23,8 +24,6 @@ const SETS = 100_000;
 const QUICK_SETS = 20_000;
 /** Between two turns of the event loop. */
 const CHUNK = 10_000;
-/** From here on a round takes seconds. */
-const COSTLY_ENTRIES = 500_000;
 
 export const fill: Workload<Params, Rates[]> = {
   name: "fill",
@@ -33,19 +32,20 @@ export const fill: Workload<Params, Rates[]> = {
   async run(settings: BenchSettings, inChild: InChild<Params, Rates[]>): Promise<Row[]> {
     const rows: Row[] = [];
     for (const side of SIDES) {
-      for (const entries of settings.entries) {
-        const rounds = entries < COSTLY_ENTRIES ? settings.repeats : settings.repeatsCostly;
-        const rates = await inChild({ side, entries, rounds, isQuick: settings.isQuick });
+      for (const entries of sizesOf(side, settings.entries)) {
+        const rounds = roundsOf(settings, entries);
+        const hasKeyv = withKeyv(side, entries, settings.isFull);
+        const rates = await inChild({ side, entries, rounds, hasKeyv, isQuick: settings.isQuick });
         rows.push(...peerRows("set, new keys", entriesLabel(side, entries), rates, setTarget));
       }
     }
     return rows;
   },
 
-  async measure({ side, entries, rounds, isQuick }: Params, directory: string): Promise<Rates[]> {
+  async measure({ side, entries, rounds, hasKeyv, isQuick }: Params, directory: string): Promise<Rates[]> {
     const keys = keysOf(entries);
     const values = valuesOf(entries);
-    const makers = contestantsOf(side, side.storage === "write-behind" && side.ttlEvery === 0);
+    const makers = contestantsOf(side, hasKeyv);
     const result: Rates[] = [];
     for (let round = 0; round < rounds + WARM_UP_ROUNDS; round += 1) {
       for (const [index, make] of makers.entries()) {

@@ -6,16 +6,17 @@
  */
 
 import type { Contestant } from "../contestants/contestant.js";
-import { contestantsOf, SIDES, type Side } from "../contestants/index.js";
+import { contestantsOf, SIDES, type Side, sizesOf, withKeyv } from "../contestants/index.js";
 import { type BenchValue, keysOf, shuffled, valuesOf } from "../records.js";
 import type { Row } from "../row.js";
 import { type BenchSettings, type InChild, nextTurn, verify, type Workload } from "../workload.js";
-import { entriesLabel, getTarget, peerRows, type Rates, setTarget } from "./memory-rows.js";
+import { entriesLabel, getTarget, peerRows, type Rates, roundsOf, setTarget } from "./memory-rows.js";
 
 interface Params {
   readonly side: Side;
   readonly entries: number;
   readonly rounds: number;
+  readonly hasKeyv: boolean;
   readonly isQuick: boolean;
 }
 
@@ -45,8 +46,14 @@ export const getSet: Workload<Params, Result> = {
     const gets: Row[] = [];
     const sets: Row[] = [];
     for (const side of SIDES) {
-      for (const entries of settings.entries) {
-        const params = { side, entries, rounds: settings.repeats, isQuick: settings.isQuick };
+      for (const entries of sizesOf(side, settings.entries)) {
+        const params = {
+          side,
+          entries,
+          rounds: roundsOf(settings, entries),
+          hasKeyv: withKeyv(side, entries, settings.isFull),
+          isQuick: settings.isQuick,
+        };
         const result = await inChild(params);
         const label = entriesLabel(side, entries);
         gets.push(...peerRows("get", label, result.gets, (peer) => getTarget(peer, entries)));
@@ -59,7 +66,7 @@ export const getSet: Workload<Params, Result> = {
   async measure(params: Params, directory: string): Promise<Result> {
     const { side, entries } = params;
     const contestants: Contestant[] = [];
-    for (const make of contestantsOf(side, side.storage === "write-behind" && side.ttlEvery === 0)) {
+    for (const make of contestantsOf(side, params.hasKeyv)) {
       contestants.push(await make({ entries, ttlEvery: side.ttlEvery, directory }));
     }
     const keys = keysOf(entries);

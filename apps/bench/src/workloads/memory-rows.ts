@@ -2,6 +2,7 @@
 
 import { type Side, sideLabel } from "../contestants/index.js";
 import { type Row, ratioRow, type Target } from "../row.js";
+import type { BenchSettings } from "../workload.js";
 
 /** Samples of one contestant, one a round, in operations a second. */
 export interface Rates {
@@ -29,6 +30,13 @@ export function peerRows(
       target: targetOf(peer.name),
     }),
   );
+}
+
+/** From here on a round takes seconds. */
+const COSTLY_ENTRIES = 500_000;
+
+export function roundsOf({ repeats, repeatsCostly }: BenchSettings, entries: number): number {
+  return entries < COSTLY_ENTRIES ? repeats : repeatsCostly;
 }
 
 export function entriesLabel(side: Side, entries: number): string {
