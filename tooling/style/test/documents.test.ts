@@ -1,0 +1,139 @@
+/**
+ * The documents hold what they say: links lead somewhere, TypeScript samples compile in strict mode, and samples run
+ * as they stand, against what was built. A sample is one fenced block and a whole program; a block that others import
+ * has its file name after the language. A server does not end, so it is not run.
+ */
+
+import { execFileSync } from "node:child_process";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join, relative } from "node:path";
+import { fileURLToPath } from "node:url";
+import ts from "typescript";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+
+const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
+const FENCE = /^( *)```(ts|js)(?: (\S+))?\n([\s\S]*?)^\1```$/gm;
+const LINK = /\]\(([^)#\s]+)(?:#[^)]*)?\)/g;
+/** The conformance suite is among the samples; the others take half a second. */
+const RUN_LIMIT_MS = 60_000;
+
+interface Sample {
+  readonly place: string;
+  readonly file: string;
+  readonly code: string;
+}
+
+/** Decisions are left out: they record what was once true, and their scripts measure. */
+const documents = [
+  "README.md",
+  "ARCHITECTURE.md",
+  "CONTRIBUTING.md",
+  "packages/core/README.md",
+  ...markdownBelow("docs"),
+];
+const folder = mkdtempSync(join(tmpdir(), "leakdb-samples-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const samples = documents.flatMap(samplesOf);
+const runnable = samples.filter(({ file }) => file !== "server.mjs");
+let diagnostics: readonly ts.Diagnostic[];
+beforeAll(() => {
+  makeProject();
+  diagnostics = compile();
+}, 60_000);
+
+describe("the documents", () => {
+  test("have samples", () => {
+    expect(runnable.length).toBeGreaterThan(10);
+  });
+
+  test("link to files that exist", () => {
+    expect(documents.flatMap(brokenLinks)).toEqual([]);
+  });
+
+  test("have TypeScript samples that compile", () => {
+    expect(diagnostics.map(diagnosticText)).toEqual([]);
+  });
+
+  test.each(runnable.map(({ place, file }) => [place, file]))(
+    "%s runs",
+    (_place, file) => {
+      const script = join(folder, file.replace(/\.ts$/, ".js"));
+      execFileSync(process.execPath, [script], { cwd: folder, timeout: RUN_LIMIT_MS, stdio: "pipe" });
+    },
+    RUN_LIMIT_MS + 5_000,
+  );
+});
+
+function markdownBelow(path: string): string[] {
+  return readdirSync(join(ROOT, path), { recursive: true, encoding: "utf8" })
+    .filter((name) => name.endsWith(".md") && !name.startsWith("decisions"))
+    .sort()
+    .map((name) => join(path, name));
+}
+
+function samplesOf(document: string): Sample[] {
+  const text = readFileSync(join(ROOT, document), "utf8");
+  return [...text.matchAll(FENCE)].map((match, index) => {
+    const [, indent = "", language, name, code = ""] = match;
+    const line = text.slice(0, match.index).split("\n").length;
+    const fallback = `${document.replace(/\W+/g, "-")}-${index}.${language === "ts" ? "ts" : "mjs"}`;
+    return {
+      place: `${document}:${line}`,
+      file: name ?? fallback,
+      code: code.replaceAll(`\n${indent}`, "\n"),
+    };
+  });
+}
+
+/** A folder as a user's: the packages in `node_modules`, each sample a file. */
+function makeProject(): void {
+  mkdirSync(join(folder, "node_modules", "@leakdb"), { recursive: true });
+  for (const name of ["core", "sqlite", "testkit"]) {
+    symlinkSync(join(ROOT, "packages", name), join(folder, "node_modules", "@leakdb", name));
+  }
+  writeFileSync(join(folder, "package.json"), JSON.stringify({ type: "module" }));
+  for (const { file, code } of samples) writeFileSync(join(folder, file), code);
+}
+
+/** Writes JavaScript beside each TypeScript sample. */
+function compile(): readonly ts.Diagnostic[] {
+  const { config } = ts.readConfigFile(join(ROOT, "tsconfig.base.json"), ts.sys.readFile);
+  const typeRoots = [join(ROOT, "node_modules/@types")];
+  const asked = {
+    ...config.compilerOptions,
+    typeRoots,
+    outDir: folder,
+    declaration: false,
+    declarationMap: false,
+  };
+  const { options } = ts.convertCompilerOptionsFromJson(asked, folder);
+  const files = samples.filter(({ file }) => file.endsWith(".ts")).map(({ file }) => join(folder, file));
+  const program = ts.createProgram(files, options);
+  program.emit();
+  return ts.getPreEmitDiagnostics(program);
+}
+
+function diagnosticText({ file, start, messageText }: ts.Diagnostic): string {
+  const line = file === undefined ? 0 : file.getLineAndCharacterOfPosition(start ?? 0).line + 1;
+  const name = file === undefined ? "" : relative(folder, file.fileName);
+  return `${name}:${line} ${ts.flattenDiagnosticMessageText(messageText, "\n")}`;
+}
+
+function brokenLinks(document: string): string[] {
+  const text = readFileSync(join(ROOT, document), "utf8").replace(FENCE, "");
+  return [...text.matchAll(LINK)]
+    .map(([, link = ""]) => link)
+    .filter((link) => !/^[a-z]+:/.test(link) && !existsSync(join(ROOT, dirname(document), link)))
+    .map((link) => `${document}: ${link}`);
+}
