@@ -180,6 +180,37 @@ describe("write-behind on a backend that is down for an hour", () => {
     },
   );
 
+  test.each([1, 8])(
+    "makes no dead letter of what it met, whatever maxAttempts is (%i)",
+    async (maxAttempts) => {
+      const { storage, clock, faulty, backend } = await openBehind<number>({ retry: { maxAttempts } });
+      faulty.goDown();
+      for (let index = 0; index < 50; index += 1) storage.set(`key ${index}`, index);
+      await clock.advance(HOUR_MS);
+      faulty.goUp();
+      for (let second = 0; second < 120; second += 1) await clock.advance(1_000);
+      expect(storage.deadLetters()).toEqual([]);
+      expect(backend.records.size).toBe(50);
+    },
+  );
+
+  test("makes no dead letter when it takes but one write now and then", async () => {
+    const { storage, clock, faulty, backend } = await openBehind<number>();
+    faulty.goDown();
+    for (let index = 0; index < 50; index += 1) storage.set(`key ${index}`, index);
+    for (let minute = 0; minute < 60; minute += 1) {
+      await clock.advance(60_000);
+      const before = backend.records.size;
+      faulty.goUp();
+      for (let step = 0; step < 300 && backend.records.size === before; step += 1) await clock.advance(100);
+      faulty.goDown();
+    }
+    expect(storage.deadLetters()).toEqual([]);
+    faulty.heal();
+    for (let second = 0; second < 120; second += 1) await clock.advance(1_000);
+    expect(backend.records.size).toBe(50);
+  });
+
   test("keeps its reopening on when closing and opening fail as well", async () => {
     const { storage, clock, faulty, backend, events, recording } = await openBehind<number>();
     faulty.script("write", "ambiguous");
