@@ -1,0 +1,31 @@
+/**
+ * How often properties are tried, and how one failure is tried again. fast-check prints the seed and the path of the
+ * smallest counterexample with each failure; this adds the command line that repeats it.
+ *
+ * - `LEAKDB_RUNS` runs of each property instead of its own number.
+ * - `LEAKDB_SEED` the seed of a failure, and `LEAKDB_PATH` its path.
+ */
+
+import fc from "fast-check";
+
+/** @param runs how often, unless the environment says otherwise */
+export function propertyParameters<T>(runs: number): fc.Parameters<T> {
+  const { LEAKDB_RUNS, LEAKDB_SEED, LEAKDB_PATH } = process.env;
+  return {
+    numRuns: LEAKDB_RUNS === undefined ? runs : Number(LEAKDB_RUNS),
+    ...(LEAKDB_SEED === undefined ? {} : { seed: Number(LEAKDB_SEED) }),
+    ...(LEAKDB_PATH === undefined ? {} : { path: LEAKDB_PATH, endOnFailure: true }),
+    // Shrinking a list of two hundred commands must not outlast the patience of whoever waits.
+    interruptAfterTimeLimit: 120_000,
+  };
+}
+
+/** Asserts a property; a failure says how to repeat it. */
+export async function assertProperty<T>(property: fc.IAsyncProperty<T>, runs: number): Promise<void> {
+  const details = await fc.check(property, propertyParameters<T>(runs));
+  if (!details.failed) return;
+  const { seed, counterexamplePath } = details;
+  const replay = `Repeat it with LEAKDB_SEED=${seed} LEAKDB_PATH="${counterexamplePath}"`;
+  const report = await fc.asyncDefaultReportMessage(details as fc.RunDetails<T>);
+  throw new Error(`${replay}\n${report}`, { cause: details.errorInstance });
+}

@@ -1,0 +1,16 @@
+import fc from "fast-check";
+import { test } from "vitest";
+import { commandLists } from "../src/model/command.js";
+import { ModelRun } from "../src/model/model-run.js";
+import { assertProperty } from "../src/model/property-parameters.js";
+import { policies, queueShapes, throughSubject } from "../src/model/subjects.js";
+
+test("PersistentStorage does what the model does, and its backend as well", {
+  timeout: 120_000,
+}, async () => {
+  const commands = commandLists({ isPersistent: true, hasBursts: true });
+  const property = fc.asyncProperty(policies(), queueShapes(), commands, async (drawn, shape, list) => {
+    await new ModelRun(throughSubject(drawn, shape)).run(list);
+  });
+  await assertProperty(property, 1_000);
+});
