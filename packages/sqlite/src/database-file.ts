@@ -11,7 +11,7 @@
  */
 
 import { randomUUID } from "node:crypto";
-import { closeSync, openSync, realpathSync, statSync } from "node:fs";
+import { accessSync, closeSync, constants, openSync, realpathSync, statSync } from "node:fs";
 import { AdapterError, type ErrorCode, type FailureKind } from "@leakdb/core/adapter";
 import Database from "better-sqlite3";
 import { primaryCode } from "./sqlite-errors.js";
@@ -97,7 +97,18 @@ export function claimPath(path: string): string {
       });
     }
   }
-  return realpathSync(path);
+  const own = realpathSync(path);
+  try {
+    // SQLite would open it all the same, and leave a log behind that is read-only as well.
+    accessSync(own, constants.W_OK);
+  } catch (error) {
+    throw new AdapterError(`open ${path}: it is read-only; make it writable`, {
+      kind: "transient",
+      code: "LEAKDB_OPEN_FAILED",
+      cause: error,
+    });
+  }
+  return own;
 }
 
 const isNotEmpty = (path: string): boolean => (statSync(path, { throwIfNoEntry: false })?.size ?? 0) > 0;

@@ -4,13 +4,14 @@
  * with its reason, and one portable test stands for it.
  */
 
-import { rmSync } from "node:fs";
+import { readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { afterAll, beforeEach, describe, expect, it } from "vitest";
 import { afterThisTest, madeStore, makeDirectory, openStore, put, puts, refuses } from "./opened-store.js";
 import { fillUp, makeReadOnly, mountSmallDisk } from "./real-disks.js";
 import { buildShim, play, removeShim, type Step } from "./shimmed-process.js";
+import { skipWithout } from "./skip-with-reason.js";
 
 const openFailed = { kind: "transient", code: "LEAKDB_OPEN_FAILED" };
 
@@ -42,6 +43,8 @@ describe("a real disk", () => {
     await madeStore(filename, 10);
     const undo = makeReadOnly(filename, false, context);
     await refuses(filename, { ...openFailed, message: expect.stringContaining("read-only") });
+    // What is left beside a file takes its permissions, and would outlast its being made writable.
+    expect(readdirSync(join(filename, "..")).sort()).toEqual(["store.db", "store.db-lock"]);
     undo();
     expect(await (await openStore({ filename })).records()).toHaveLength(10);
   });
@@ -78,7 +81,7 @@ describe("a real disk", () => {
 describe("a disk behind a shim", () => {
   const shim = buildShim();
   afterAll(() => removeShim(shim));
-  beforeEach(({ skip }) => skip("missing" in shim, "missing" in shim ? shim.missing : ""));
+  beforeEach((context) => skipWithout(context, "missing" in shim ? shim.missing : undefined));
 
   const first: Step = { do: "write", count: 1000, firstVersion: 1 };
   const second: Step = { do: "write", count: 2000, firstVersion: 10_000 };

@@ -8,6 +8,7 @@ import { chmodSync, closeSync, mkdirSync, openSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import type { TestContext } from "vitest";
 import { afterThisTest, makeDirectory } from "./opened-store.js";
+import { skipWithout } from "./skip-with-reason.js";
 
 export interface RealDisk {
   readonly directory: string;
@@ -15,13 +16,14 @@ export interface RealDisk {
 }
 
 /** A file system of its own of some KiB; needs Linux and the right to mount. */
-export function mountSmallDisk(kibibytes: number, { skip }: TestContext): RealDisk {
-  skip(process.platform !== "linux", "needs a tmpfs, which Linux alone has");
+export function mountSmallDisk(kibibytes: number, context: TestContext): RealDisk {
+  skipWithout(context, process.platform === "linux" ? undefined : "it needs a tmpfs, which Linux alone has");
   const directory = join(makeDirectory(), "disk");
   mkdirSync(directory);
   const options = ["-t", "tmpfs", "-o", `size=${kibibytes}k`, "leakdb-test", directory];
   const { status, stderr } = spawnSync("mount", options, { encoding: "utf8" });
-  skip(status !== 0, `needs the right to mount (${stderr?.trim() ?? "there is no mount command"})`);
+  const refusal = stderr?.trim().split("\n")[0] ?? "there is no mount command";
+  skipWithout(context, status === 0 ? undefined : `it needs the right to mount (${refusal})`);
   afterThisTest(() => void execFileSync("umount", ["--lazy", directory]));
   return {
     directory,
@@ -47,12 +49,13 @@ const isRoot = (): boolean => process.getuid?.() === 0;
  * Makes a file or a directory one that cannot be changed.
  * @returns what makes it as it was; also done after the test.
  */
-export function makeReadOnly(path: string, isDirectory: boolean, { skip }: TestContext): () => void {
+export function makeReadOnly(path: string, isDirectory: boolean, context: TestContext): () => void {
   let undo = (): void => chmodSync(path, isDirectory ? 0o700 : 0o600);
   if (isRoot()) {
     // Permissions do not bind root.
     const { status, stderr } = spawnSync("chattr", ["+i", path], { encoding: "utf8" });
-    skip(status !== 0, `root needs an immutable file (${stderr?.trim() ?? "there is no chattr command"})`);
+    const refusal = stderr?.trim() ?? "there is no chattr command";
+    skipWithout(context, status === 0 ? undefined : `root needs an immutable file (${refusal})`);
     undo = () => void execFileSync("chattr", ["-i", path]);
   } else {
     chmodSync(path, isDirectory ? 0o500 : 0o400);

@@ -10,6 +10,7 @@ import Database from "better-sqlite3";
 import { beforeEach, describe, expect, it } from "vitest";
 import { type IndependentReader, independentReaders } from "./independent-readers.js";
 import { afterThisTest, makeDirectory, openStore, put, puts } from "./opened-store.js";
+import { skipWithout } from "./skip-with-reason.js";
 
 const newFile = (): string => join(makeDirectory(), "store.db");
 
@@ -36,7 +37,7 @@ describe("sqlite()", () => {
 describe.each(independentReaders)(
   "the file, read by $name while the store runs",
   (reader: IndependentReader) => {
-    beforeEach(({ skip }) => skip(reader.missing !== undefined, reader.missing));
+    beforeEach((context) => skipWithout(context, reader.missing));
 
     it("gives keys and values, JSON included", async () => {
       const filename = newFile();
