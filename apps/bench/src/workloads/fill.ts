@@ -33,7 +33,7 @@ export const fill: Workload<Params, Rates[]> = {
     const rows: Row[] = [];
     for (const side of SIDES) {
       for (const entries of sizesOf(side, settings.entries)) {
-        const rounds = roundsOf(settings, entries);
+        const rounds = roundsOf(settings, entries, side);
         const hasKeyv = withKeyv(side, entries, settings.isFull);
         const rates = await inChild({ side, entries, rounds, hasKeyv, isQuick: settings.isQuick });
         rows.push(...peerRows("set, new keys", entriesLabel(side, entries), rates, setTarget));

@@ -50,7 +50,7 @@ export const getSet: Workload<Params, Result> = {
         const params = {
           side,
           entries,
-          rounds: roundsOf(settings, entries),
+          rounds: roundsOf(settings, entries, side),
           hasKeyv: withKeyv(side, entries, settings.isFull),
           isQuick: settings.isQuick,
         };

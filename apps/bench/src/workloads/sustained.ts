@@ -24,7 +24,7 @@ interface Result {
   readonly batch: number;
 }
 
-const ENTRIES_MAX = 300_000;
+const ENTRIES_MAX = 200_000;
 const BARE_BATCHES = [1_000, 10_000, 50_000];
 /** As a server would: some writes each turn of the event loop. */
 const SETS_PER_TURN = 1_000;
