@@ -5,6 +5,8 @@
  * Tell errors apart by `code`, never by `instanceof`: two copies of this package may be loaded at once.
  */
 
+import type { DeadLetter, Unwritten } from "./reports.js";
+
 /** Every code, stable within a major version. Each has a section in `docs/errors.md`. */
 export const ERROR_CODES = [
   // Lifecycle
@@ -46,15 +48,31 @@ const RETRYABLE: ReadonlySet<ErrorCode> = new Set([
  * An operational failure. `code` says what happened, `retryable` whether the same call may succeed later, `cause`
  * what the layer below said. The message says what to do next and never carries a value.
  */
+export interface LeakDBErrorOptions {
+  readonly cause?: unknown;
+  readonly retryable?: boolean;
+  readonly deadLetters?: readonly DeadLetter[];
+  readonly unwritten?: readonly Unwritten[];
+  readonly applied?: readonly string[];
+}
+
 export class LeakDBError extends Error {
   override readonly name = "LeakDBError";
   readonly code: ErrorCode;
   readonly retryable: boolean;
+  /** Of `LEAKDB_FLUSH_FAILED`: the dead letters that the wait covers. */
+  declare readonly deadLetters?: readonly DeadLetter[];
+  /** Of `LEAKDB_CLOSE_INCOMPLETE`: the mutations that were not stored. */
+  declare readonly unwritten?: readonly Unwritten[];
+  /** Of a `setMulti` of which some entries were refused: the keys, with their prefix, that were stored. */
+  declare readonly applied?: readonly string[];
 
-  constructor(code: ErrorCode, message: string, options: { cause?: unknown; retryable?: boolean } = {}) {
-    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+  constructor(code: ErrorCode, message: string, options: LeakDBErrorOptions = {}) {
+    const { cause, retryable = RETRYABLE.has(code), ...lists } = options;
+    super(message, cause === undefined ? undefined : { cause });
     this.code = code;
-    this.retryable = options.retryable ?? RETRYABLE.has(code);
+    this.retryable = retryable;
+    Object.assign(this, lists);
   }
 }
 

@@ -10,7 +10,7 @@ export { jsonCodec } from "./codec/json-codec.js";
 export { msgpackCodec } from "./codec/msgpack-codec.js";
 export { ERROR_CODES, type ErrorCode, isLeakDBError, LeakDBError } from "./errors.js";
 export { isKey } from "./key.js";
-export type { DeadLetter } from "./queue/dead-letters.js";
+export type { DeadLetter, Unwritten } from "./reports.js";
 export { type Closable, type CloseOnSignalOptions, closeOnSignal } from "./storage/close-on-signal.js";
 export { DefaultStorage, type DefaultStorageOptions } from "./storage/default-storage.js";
 export type { StorageEvents, StorageListener } from "./storage/events.js";
@@ -45,6 +45,5 @@ export {
 export { PersistentStorage, type PersistentStorageOptions } from "./storage/persistent-storage.js";
 export { QueueStorage, type QueueStorageOptions } from "./storage/queue-storage.js";
 export type { StorageStats } from "./storage/stats.js";
-export type { Unwritten } from "./storage/unwritten.js";
 export type { Namespace, NamespaceOptions, PromisedNamespace } from "./storage/view.js";
 export type { QueueItem, WorkerContext, WorkerProcess, WorkerProcessBatch } from "./worker/process-sink.js";

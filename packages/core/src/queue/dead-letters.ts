@@ -7,23 +7,6 @@
 import type { Backpressure } from "./backpressure.js";
 import type { Item } from "./item.js";
 
-/** One standing dead letter, as `deadLetters()` lists it. */
-export interface DeadLetter {
-  readonly operation: "put" | "delete" | "clear";
-  /** The key; of a clear, its prefix. */
-  readonly key: string;
-  readonly version: number;
-  /** What refused it; its `code` says how. */
-  readonly error: Error;
-  readonly attempts: number;
-  /** When the mutation was made. */
-  readonly date: Date;
-  /** Puts it back in the queue with its version; false when it no longer stands. */
-  retry(): boolean;
-  /** Gives it up: memory keeps its value, the backend what it had. False when it no longer stands. */
-  discard(): boolean;
-}
-
 export interface Dead {
   readonly item: Item;
   readonly error: Error;

@@ -29,13 +29,16 @@ export class WriteQueue {
   readonly #itemLines: ItemLine[] = [];
   readonly #lines: Line[];
   readonly #hands: LaneHands[] = [];
+  /** A clear makes a batch of its own: with several lanes, and where each item may fail by itself. */
+  readonly #clearsAlone: boolean;
   readonly #clears: Item[] = [];
-  /** A clear that a lane has taken while there are several lanes. */
+  /** A clear that a lane has taken, where clears go alone. */
   #clearing: Item | undefined;
 
   /** With a `reader` keys wait once, as tickets; without, every item waits by itself. */
   constructor(lanes: number, reader: TicketReader | undefined) {
     this.lanes = lanes;
+    this.#clearsAlone = lanes > 1 || reader === undefined;
     for (let lane = 0; lane < lanes; lane += 1) {
       if (reader) this.#tickets.push(new TicketLine(reader));
       else this.#itemLines.push(new ItemLine());
@@ -121,13 +124,13 @@ export class WriteQueue {
 
   /** A lane has nothing in its hands: a clear that waited for it may go now, taken by any lane. */
   laneRested(): void {
-    if (this.lanes === 1 || this.#clears.length === 0 || this.#clearing !== undefined) return;
+    if (this.#clears.length === 0 || this.#clearing !== undefined) return;
     for (const hands of this.#hands) hands.wake();
   }
 
   #takeClear(clear: Item, lane: number, taken: number): Item | undefined {
     if (this.#hands.some((hands) => hands.parksBefore(clear))) return undefined;
-    if (this.lanes > 1) {
+    if (this.#clearsAlone) {
       const isOlderWaiting = this.#lines.some((line) => line.firstVersion < clear.firstVersion);
       const isOtherBusy = this.#hands.some((hands, index) => index !== lane && hands.isBusy);
       if (taken > 0 || isOlderWaiting || isOtherBusy) return undefined;

@@ -26,13 +26,27 @@ export function closeOnSignal(storage: Closable, options: CloseOnSignalOptions =
     for (const signal of signals) process.off(signal, onSignal);
   };
   const warn = (error: unknown): void => process.emitWarning(error instanceof Error ? error : String(error));
-  const onSignal = async (signal: NodeJS.Signals): Promise<void> => {
+  let isClosing = false;
+  const onSignal = (signal: NodeJS.Signals): void => {
+    if (isClosing) return;
+    isClosing = true;
+    void closeAndEnd(signal);
+  };
+  const closeAndEnd = async (signal: NodeJS.Signals): Promise<void> => {
     let failure: unknown;
-    await storage.close({ timeout }).catch((error: unknown) => {
+    try {
+      await storage.close({ timeout });
+    } catch (error) {
       failure = error;
       warn(error);
-    });
-    await Promise.resolve(onClosed?.(failure)).catch(warn);
+    }
+    try {
+      await onClosed?.(failure);
+    } catch (error) {
+      warn(error);
+    }
+    // A warning is written in a later turn.
+    await new Promise((resolve) => setImmediate(resolve));
     remove();
     process.kill(process.pid, signal);
   };

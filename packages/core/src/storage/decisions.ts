@@ -15,15 +15,23 @@ export interface Current {
 
 export type Decision<Result> =
   | { readonly change: "none"; readonly result: Result }
+  /** `value` is the user's. */
   | {
       readonly change: "put";
       readonly value: unknown;
       readonly expiresAt: number;
-      readonly result: (version: number) => Result;
+      readonly result: Answer<Result>;
     }
-  /** The value stays as the table has it. */
-  | { readonly change: "touch"; readonly expiresAt: number; readonly result: (version: number) => Result }
-  | { readonly change: "delete"; readonly result: (version: number) => Result };
+  /** `stored` is as the table holds it, made at the call; without it the value stays what it is. */
+  | {
+      readonly change: "store";
+      readonly stored?: unknown;
+      readonly expiresAt: number;
+      readonly result: Answer<Result>;
+    }
+  | { readonly change: "delete"; readonly result: Answer<Result> };
+
+type Answer<Result> = (version: number) => Result;
 
 /**
  * The moment of expiry in milliseconds since 1970, 0 for never, `undefined` when the options say nothing.
@@ -62,31 +70,39 @@ const put = <Result>(
 });
 
 const same = (version: number): number => version;
+
+const store = (stored: unknown, expiresAt: number): Decision<number> => ({
+  change: "store",
+  stored,
+  expiresAt,
+  result: same,
+});
+
 const NOTHING = { change: "none", result: undefined } as const;
 
 export function decideAdd(
   current: Current | undefined,
-  value: unknown,
+  stored: unknown,
   expiresAt: number,
 ): Decision<number | undefined> {
-  return current === undefined ? put(value, expiresAt, same) : NOTHING;
+  return current === undefined ? store(stored, expiresAt) : NOTHING;
 }
 
 export function decideReplace(
   current: Current | undefined,
-  value: unknown,
+  stored: unknown,
   expiresAt: number,
 ): Decision<number | undefined> {
-  return current === undefined ? NOTHING : put(value, expiresAt, same);
+  return current === undefined ? NOTHING : store(stored, expiresAt);
 }
 
 export function decideCas(
   current: Current | undefined,
-  value: unknown,
+  stored: unknown,
   expected: number,
   expiresAt: number,
 ): Decision<number | undefined> {
-  return current !== undefined && current.version === expected ? put(value, expiresAt, same) : NOTHING;
+  return current !== undefined && current.version === expected ? store(stored, expiresAt) : NOTHING;
 }
 
 /** `value` is what the user's function returned. @throws TypeError when that is a promise */
@@ -109,7 +125,7 @@ export function decideDelete(current: Current | undefined): Decision<boolean> {
 export function decideTouch(current: Current | undefined, expiresAt: number): Decision<boolean> {
   return current === undefined
     ? { change: "none", result: false }
-    : { change: "touch", expiresAt, result: () => true };
+    : { change: "store", expiresAt, result: () => true };
 }
 
 /** `sign` is 1 for incr, -1 for decr. @throws TypeError, RangeError */
@@ -133,7 +149,7 @@ function firstCount(
   initialValue: number | bigint | undefined,
 ): number | bigint {
   if (initialValue !== undefined) return initialValue;
-  return typeof delta === "bigint" ? BigInt(sign) * delta : sign * (delta ?? 1);
+  return typeof delta === "bigint" ? BigInt(sign) * delta : 0 + sign * (delta ?? 1);
 }
 
 function nextCount(value: unknown, sign: 1 | -1, delta: number | bigint | undefined): number | bigint {

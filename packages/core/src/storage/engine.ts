@@ -10,6 +10,7 @@ import { ProcessSink, type ProcessSinkOptions } from "../worker/process-sink.js"
 import { Events } from "./events.js";
 import { loadAll } from "./load-all.js";
 import {
+  checkOptionNames,
   duration,
   type MemoryOptions,
   type PersistentOptions,
@@ -45,6 +46,7 @@ export interface Counters {
 }
 
 export function memoryEngine(options: MemoryOptions): Engine<"sync"> {
+  checkOptionNames(options, "memory");
   const store = new Store(resolveMemoryOptions(options));
   return {
     name: "DefaultStorage",
@@ -61,6 +63,7 @@ export function queueEngine(
   worker: ProcessSinkOptions["worker"],
   takesBatches: boolean,
 ): Engine<"sync"> {
+  checkOptionNames(options, "queue");
   const memory = resolveMemoryOptions(options);
   const resolved = resolveQueueOptions(options, false);
   // One by one, each item is settled when it is done, and a close stops between two of them.
@@ -168,6 +171,7 @@ interface OpenedParts {
 /** Everything is checked before anything is opened; what was opened is closed again when the rest fails. */
 async function openParts(options: PersistentOptions): Promise<OpenedParts> {
   const adapter = resolveAdapter(options?.adapter);
+  checkOptionNames(options, "persistent");
   const memory = resolveMemoryOptions(options);
   const queue = resolveQueueOptions(options, true);
   const { onProgress } = options;
@@ -180,6 +184,7 @@ async function openParts(options: PersistentOptions): Promise<OpenedParts> {
   const counters: Counters = { batches: 0 };
   const onFault = (error: Error): void => events.emit("fault", error);
   const session = new AdapterSession(adapter, { ...queue, openTimeoutMs, clock: memory.clock, onFault });
+  session.claim();
   try {
     const { highVersion } = await session.open();
     await loadAll(store, session, onProgress);

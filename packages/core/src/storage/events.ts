@@ -4,7 +4,7 @@
  */
 
 import { EventEmitter } from "node:events";
-import type { DeadLetter } from "../queue/dead-letters.js";
+import type { DeadLetter } from "../reports.js";
 
 export interface StorageEvents {
   /** Fewer keys wait than the high-water mark again. */

@@ -4,8 +4,8 @@
  */
 
 import { LeakDBError } from "../errors.js";
-import type { DeadLetter } from "../queue/dead-letters.js";
 import type { Item } from "../queue/item.js";
+import type { DeadLetter, Unwritten } from "../reports.js";
 import { startWait, type WaitOptions } from "../wait.js";
 import type { Engine } from "./engine.js";
 import type { StorageEvents, StorageListener } from "./events.js";
@@ -13,7 +13,7 @@ import type { KeyOptions } from "./operations.js";
 import { type DurabilityLevel, duration } from "./options.js";
 import { Scope } from "./scope.js";
 import { type StorageStats, statsOf } from "./stats.js";
-import { type Unwritten, unwrittenOf } from "./unwritten.js";
+import { unwrittenOf } from "./unwritten.js";
 import { View } from "./view.js";
 import type { Mode } from "./writer.js";
 
@@ -32,7 +32,7 @@ export interface PersistedOptions extends WaitingOptions, KeyOptions {
 export interface FlushOptions extends WaitingOptions {
   /** Wait for what was written up to this version. Default: everything. */
   upTo?: number | undefined;
-  /** Default `"stored"`. */
+  /** Default `"stored"`; `"memory"` where there is nothing else. */
   level?: DurabilityLevel | undefined;
 }
 
@@ -79,8 +79,8 @@ export abstract class Lifecycle<V, M extends Mode> extends View<V, M> {
   }
 
   /**
-   * Resolves when the write with this version, and all before it, have reached `level`; with `key`, that key's
-   * writes alone. Does not make anything due: see `flush`.
+   * Resolves when the write with this version, and all before it, have reached `level` (default `"stored"`, in
+   * `DefaultStorage` `"memory"`); with `key`, that key's writes alone. Does not make anything due: see `flush`.
    * @throws LEAKDB_FLUSH_FAILED while a dead letter it covers stands, LEAKDB_TIMEOUT, LEAKDB_NOT_SUPPORTED
    */
   async persisted(
@@ -103,13 +103,11 @@ export abstract class Lifecycle<V, M extends Mode> extends View<V, M> {
    * @throws as `persisted`
    */
   async flush(options: FlushOptions = {}): Promise<void> {
-    const { upTo = this.version, level = "stored" } = options;
+    const { upTo = this.version, level = this.#levelDefault() } = options;
     this.#checkVersion(upTo);
     const { pipeline } = this.#engine;
     const wait = this.#waitOptions(options, "flush");
     options.signal?.throwIfAborted();
-    // Where there is nothing to flush to, memory is as far as anything goes.
-    if (pipeline === undefined && options.level === undefined) return;
     const synced = this.#checkLevel(level);
     if (level === "memory" || pipeline === undefined) return;
     await pipeline.flush({ version: upTo, synced }, wait);
@@ -215,6 +213,11 @@ export abstract class Lifecycle<V, M extends Mode> extends View<V, M> {
     await pipeline.flush({ version: this.version, synced }, unlimited);
   }
 
+  /** Where there is no backend, memory is as far as anything goes. */
+  #levelDefault(): DurabilityLevel {
+    return this.#engine.pipeline === undefined ? "memory" : "stored";
+  }
+
   /** True when the level asks for a sync. @throws LEAKDB_NOT_SUPPORTED, TypeError */
   #checkLevel(level: DurabilityLevel): boolean {
     const { pipeline, session } = this.#engine;
@@ -246,7 +249,8 @@ export abstract class Lifecycle<V, M extends Mode> extends View<V, M> {
     const timeoutMs = duration("timeout", options.timeout, this.#engine.flushTimeoutMs);
     const timeoutError = (): LeakDBError => {
       const waiting = this.#engine.pipeline?.backpressure.depth ?? 0;
-      const message = `${name} did not end within ${timeoutMs} ms: ${waiting} mutations wait. They are still tried`;
+      const future = this.#engine.store.isClosing ? "" : ". They are still tried";
+      const message = `${name} did not end within ${timeoutMs} ms: ${waiting} mutations wait${future}`;
       return new LeakDBError("LEAKDB_TIMEOUT", message);
     };
     return { clock, timeoutMs, signal: options.signal, timeoutError };
@@ -255,7 +259,9 @@ export abstract class Lifecycle<V, M extends Mode> extends View<V, M> {
 
 function closeIncomplete(unwritten: Unwritten[], cause: unknown): LeakDBError {
   const message =
-    `${unwritten.length} mutation${unwritten.length === 1 ? " was" : "s were"} not stored before the close ended: ` +
-    '"unwritten" of this error has them, to be written elsewhere or again';
-  return Object.assign(new LeakDBError("LEAKDB_CLOSE_INCOMPLETE", message, { cause }), { unwritten });
+    unwritten.length === 0
+      ? "everything was stored, but the backend did not sync or close: see the cause"
+      : `${unwritten.length} mutation${unwritten.length === 1 ? " was" : "s were"} not stored before the close ` +
+        'ended: "unwritten" of this error has them, to be written elsewhere or again';
+  return new LeakDBError("LEAKDB_CLOSE_INCOMPLETE", message, { cause, unwritten });
 }

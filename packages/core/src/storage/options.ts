@@ -7,6 +7,7 @@ import type { Adapter } from "../adapter.js";
 import { type Clock, systemClock } from "../clock.js";
 import type { Codec } from "../codec/codec.js";
 import { msgpackCodec } from "../codec/msgpack-codec.js";
+import { LeakDBError } from "../errors.js";
 
 /** `"reference"`: the table holds what you gave, as `Map` does. `"copied"`: encoded at the call, a copy on each get. */
 export type ValuePolicy = "reference" | "copied";
@@ -93,6 +94,46 @@ export interface ResolvedMemoryOptions {
 }
 
 const WORKERS_LIMIT = 1_024;
+
+const MEMORY_OPTIONS = ["values", "codec", "clock"];
+const QUEUE_OPTIONS = [
+  "maxSize",
+  "writeDelay",
+  "workers",
+  "coalesce",
+  "batchMax",
+  "batchBytesMax",
+  "highWaterMark",
+  "capacity",
+  "retry",
+  "writeTimeout",
+  "flushTimeout",
+];
+
+/** The options each kind of storage takes. */
+export const OPTION_NAMES: Readonly<Record<"memory" | "queue" | "persistent", readonly string[]>> = {
+  memory: MEMORY_OPTIONS,
+  queue: [...MEMORY_OPTIONS, ...QUEUE_OPTIONS, "workerProcess", "workerProcessBatch"],
+  persistent: [...MEMORY_OPTIONS, ...QUEUE_OPTIONS, "adapter", "openTimeout", "onProgress"],
+};
+
+/**
+ * A misspelt option must not be passed over: what it was meant to bring would be missed in silence.
+ * @throws TypeError for options that do not exist, LEAKDB_NOT_SUPPORTED for a journal
+ */
+export function checkOptionNames(options: object, kind: keyof typeof OPTION_NAMES): void {
+  if (typeof options !== "object" || options === null) throw new TypeError("options must be an object");
+  for (const [name, value] of Object.entries(options)) {
+    if (value === undefined || OPTION_NAMES[kind].includes(name)) continue;
+    if (name === "journal") {
+      throw new LeakDBError(
+        "LEAKDB_NOT_SUPPORTED",
+        "this version has no journal: await persisted() or flush() instead",
+      );
+    }
+    throw new TypeError(`there is no option ${JSON.stringify(name)}, only ${OPTION_NAMES[kind].join(", ")}`);
+  }
+}
 
 export function resolveMemoryOptions(options: MemoryOptions): ResolvedMemoryOptions {
   const { values = "reference", codec = msgpackCodec(), clock = systemClock } = options;

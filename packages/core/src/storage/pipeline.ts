@@ -4,8 +4,8 @@
 
 import type { Backpressure } from "../queue/backpressure.js";
 import type { Barriers } from "../queue/barriers.js";
-import type { DeadLetter } from "../queue/dead-letters.js";
 import type { Item } from "../queue/item.js";
+import type { DeadLetter } from "../reports.js";
 import type { WaitOptions } from "../wait.js";
 
 export interface Pipeline {

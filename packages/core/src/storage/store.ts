@@ -93,6 +93,7 @@ export class Store {
       this.table.expire();
       if (this.table.nextExpiry !== Infinity) this.#scheduleSweep();
     };
+    this.clock.clearTimeout(this.#sweepTimer);
     if (!this.isClosed) this.#sweepTimer = this.clock.setTimeout(sweep, delayMs, true);
   }
 

@@ -49,18 +49,20 @@ export class SyncWriter implements Writer<"sync"> {
     return this.#store.versions.last;
   }
 
-  decide<Result>(
+  decide<Result, Prepared>(
     scope: Scope,
     key: string,
     options: KeyOptions | undefined,
-    decide: (current: Current | undefined) => Decision<Result>,
+    decide: (current: Current | undefined, prepared: Prepared) => Decision<Result>,
+    prepare?: () => Prepared,
   ): Result {
     const store = this.#store;
     store.checkWritable();
     const fullKey = scope.keyOf(key, options);
     const slot = store.table.find(fullKey);
     if (slot < 0) store.checkKey(fullKey);
-    const decision = this.#guard.run(fullKey, () => decide(currentOf(store, scope, fullKey)));
+    const prepared = prepare?.() as Prepared;
+    const decision = this.#guard.run(fullKey, () => decide(currentOf(store, scope, fullKey), prepared));
     switch (decision.change) {
       case "none":
         return decision.result;
@@ -68,9 +70,11 @@ export class SyncWriter implements Writer<"sync"> {
         return decision.result(
           this.#put(fullKey, store.toStored(decision.value, scope.values), decision.expiresAt),
         );
-      case "touch":
+      case "store": {
         // What `decide` ran may have taken other slots, never this one: the guard holds its key.
-        return decision.result(this.#put(fullKey, store.table.value(slot), decision.expiresAt));
+        const stored = decision.stored ?? store.table.value(slot);
+        return decision.result(this.#put(fullKey, stored, decision.expiresAt));
+      }
       case "delete":
         return decision.result(this.#remove(slot));
     }

@@ -81,23 +81,25 @@ export class ThroughWriter implements Writer<"promise"> {
     return this.#inTurn(this.#through.chains.enter(changes.keys()), () => this.#write([...changes.values()]));
   }
 
-  async decide<Result>(
+  async decide<Result, Prepared>(
     scope: Scope,
     key: string,
     options: KeyOptions | undefined,
-    decide: (current: Current | undefined) => Decision<Result>,
+    decide: (current: Current | undefined, prepared: Prepared) => Decision<Result>,
+    prepare?: () => Prepared,
   ): Promise<Result> {
     const store = this.#store;
     const fullKey = this.#checkedKey(scope, key, options);
+    const prepared = prepare?.() as Prepared;
     return this.#inTurn(this.#through.chains.enter([fullKey]), async () => {
       await this.#makeCertain([fullKey]);
-      const decision = this.#guard.run(fullKey, () => decide(currentOf(store, scope, fullKey)));
+      const decision = this.#guard.run(fullKey, () => decide(currentOf(store, scope, fullKey), prepared));
       if (decision.change === "none") return decision.result;
       if (decision.change === "delete") return decision.result(await this.#write([removal(fullKey)]));
       const stored =
         decision.change === "put"
           ? store.toStored(decision.value, scope.values)
-          : store.table.value(store.table.find(fullKey));
+          : (decision.stored ?? store.table.value(store.table.find(fullKey)));
       const { expiresAt } = decision;
       return decision.result(await this.#write([{ type: "put", key: fullKey, stored, expiresAt }]));
     });
@@ -208,7 +210,7 @@ export class ThroughWriter implements Writer<"promise"> {
       await this.#through.write(item);
     } catch (error) {
       if (mayBeApplied(error)) for (const { key } of changes) this.#uncertain.add(key);
-      const applied = new Set((error as { applied?: readonly string[] }).applied);
+      const applied = new Set(isLeakDBError(error) ? error.applied : []);
       for (const [index, change] of changes.entries()) {
         if (applied.has(change.key)) this.#commit(change, (items[index] as Item).version);
       }

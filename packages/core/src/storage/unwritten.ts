@@ -2,17 +2,8 @@
 
 import { EncodedValue } from "../codec/encoded-value.js";
 import type { Item } from "../queue/item.js";
+import type { Unwritten } from "../reports.js";
 import type { Store } from "./store.js";
-
-export interface Unwritten {
-  readonly operation: "put" | "delete" | "clear";
-  /** The key; of a clear, its prefix. */
-  readonly key: string;
-  readonly value: unknown;
-  readonly version: number;
-  /** Milliseconds since 1970, or `undefined` for never. */
-  readonly expiresAt: number | undefined;
-}
 
 export function unwrittenOf(item: Item, store: Store): Unwritten[] {
   if (item.parts !== undefined) return item.parts.flatMap((part) => unwrittenOf(part, store));

@@ -4,6 +4,8 @@
  */
 
 import {
+  type Current,
+  type Decision,
   decideAdd,
   decideCas,
   decideDelete,
@@ -117,22 +119,18 @@ export class View<V, M extends Mode> {
   }
 
   add(key: string, value: V, options?: SetOptions): Outcome<M, number | undefined> {
-    return this.#writer.decide(this.#scope, key, options, (current) =>
-      decideAdd(current, value, this.#expiry(options) ?? 0),
-    );
+    return this.#decideWith(key, value, options, decideAdd);
   }
 
   replace(key: string, value: V, options?: SetOptions): Outcome<M, number | undefined> {
-    return this.#writer.decide(this.#scope, key, options, (current) =>
-      decideReplace(current, value, this.#expiry(options) ?? 0),
-    );
+    return this.#decideWith(key, value, options, decideReplace);
   }
 
   cas(key: string, value: V, version: number, options?: SetOptions): Outcome<M, number | undefined> {
-    return this.#writer.decide(this.#scope, key, options, (current) => {
+    return this.#decideWith(key, value, options, (current, stored, expiresAt) => {
       if (typeof version !== "number")
         throw new TypeError("cas takes the version that getEntry gave, a number");
-      return decideCas(current, value, version, this.#expiry(options) ?? 0);
+      return decideCas(current, stored, version, expiresAt);
     });
   }
 
@@ -185,6 +183,30 @@ export class View<V, M extends Mode> {
     this.#store.checkKey(prefix);
     const scope = new Scope(this.#scope.prefix + prefix, values);
     return new View<T, M>(this.#store, this.#writer, scope) as unknown as NamespaceOf<T, M>;
+  }
+
+  /** The value is taken in, and the moment of expiry found, at the call: whatever the condition says later. */
+  #decideWith(
+    key: string,
+    value: V,
+    options: SetOptions | undefined,
+    decide: (
+      current: Current | undefined,
+      stored: unknown,
+      expiresAt: number,
+    ) => Decision<number | undefined>,
+  ): Outcome<M, number | undefined> {
+    const prepare = (): { stored: unknown; expiresAt: number } => {
+      const stored = this.#store.toStored(value, this.#scope.values);
+      return { stored, expiresAt: this.#expiry(options) ?? 0 };
+    };
+    return this.#writer.decide(
+      this.#scope,
+      key,
+      options,
+      (current, { stored, expiresAt }: ReturnType<typeof prepare>) => decide(current, stored, expiresAt),
+      prepare,
+    );
   }
 
   #count(key: string, sign: 1 | -1, options: IncrOptions | undefined): Outcome<M, CounterOf<V>> {

@@ -13,17 +13,19 @@
 
 import type { FailureKind } from "../adapter.js";
 import type { Clock } from "../clock.js";
-import { LeakDBError } from "../errors.js";
+import type { LeakDBError } from "../errors.js";
 import { DETACHED, IN_FLIGHT, WAITING } from "../memory/marks.js";
 import type { Table } from "../memory/table.js";
 import { Backpressure } from "../queue/backpressure.js";
 import { type BarrierOwner, Barriers } from "../queue/barriers.js";
-import { type Dead, type DeadLetter, DeadLetters } from "../queue/dead-letters.js";
+import { DeadLetters } from "../queue/dead-letters.js";
 import { type Item, newItem } from "../queue/item.js";
+import type { DeadLetter } from "../reports.js";
 import type { WaitOptions } from "../wait.js";
 import type { LaneOwner, Retry } from "../worker/lane-owner.js";
 import { Lanes } from "../worker/lanes.js";
 import type { Sink } from "../worker/sink.js";
+import { DeadLetterDesk, refusalError } from "./dead-letter-desk.js";
 import type { Events } from "./events.js";
 import type { ResolvedQueueOptions } from "./options.js";
 import type { Pipeline } from "./pipeline.js";
@@ -51,6 +53,7 @@ export class WriteBehind implements LaneOwner, BarrierOwner, Pipeline {
   readonly #maxSize: number;
   readonly #lanes: Lanes;
   readonly #deadLetters: DeadLetters;
+  readonly #desk: DeadLetterDesk;
   readonly #unsettled: UnsettledKeys;
   readonly backpressure: Backpressure;
   readonly barriers: Barriers;
@@ -70,6 +73,11 @@ export class WriteBehind implements LaneOwner, BarrierOwner, Pipeline {
     this.#maxSize = parts.options.maxSize;
     this.backpressure = new Backpressure(parts.options, () => parts.events.emit("drain"));
     this.#deadLetters = new DeadLetters(this.backpressure);
+    this.#desk = new DeadLetterDesk({
+      deadLetters: this.#deadLetters,
+      standsWhileRetrying: parts.supersedes,
+      requeue: (item) => this.#requeue(item),
+    });
     this.#unsettled = new UnsettledKeys(this.#coalesce);
     this.barriers = new Barriers(this);
     const reader = (slot: number, version: number): Item | undefined => this.#readTicket(slot, version);
@@ -158,13 +166,7 @@ export class WriteBehind implements LaneOwner, BarrierOwner, Pipeline {
   }
 
   failure(version: number, key: string | undefined): LeakDBError | undefined {
-    const covered = this.#deadLetters.covered(version, key);
-    if (covered.length === 0) return undefined;
-    const message =
-      `${covered.length} mutation${covered.length === 1 ? "" : "s"} could not be stored: see "deadLetters" of this ` +
-      "error, then retry or discard each of them";
-    const error = new LeakDBError("LEAKDB_FLUSH_FAILED", message, { cause: covered[0]?.error });
-    return Object.assign(error, { deadLetters: covered.map((dead) => this.#deadLetter(dead)) });
+    return this.#desk.failure(version, key);
   }
 
   sync(): Promise<void> {
@@ -187,8 +189,9 @@ export class WriteBehind implements LaneOwner, BarrierOwner, Pipeline {
     this.#leave(item);
     this.#hasSettled = true;
     if (this.#parts.supersedes) this.#removeOlderDead(item);
-    const dead = this.#deadLetters.add(item, error);
-    this.#parts.events.emit("deadLetter", this.#deadLetter(dead));
+    const reason = this.#parts.supersedes ? refusalError(error, item.attempts) : error;
+    const dead = this.#deadLetters.add(item, reason);
+    this.#parts.events.emit("deadLetter", this.#desk.describe(dead));
     this.#tellKeys(item);
   }
 
@@ -219,7 +222,7 @@ export class WriteBehind implements LaneOwner, BarrierOwner, Pipeline {
   }
 
   deadLetters(): DeadLetter[] {
-    return [...this.#deadLetters.standing()].map((dead) => this.#deadLetter(dead));
+    return this.#desk.list();
   }
 
   stop(): Promise<void> {
@@ -303,31 +306,14 @@ export class WriteBehind implements LaneOwner, BarrierOwner, Pipeline {
     else this.#deadLetters.removeOlder(item.key, item.version);
   }
 
-  #deadLetter(dead: Dead): DeadLetter {
-    const { item, error } = dead;
-    return {
-      operation: item.type,
-      key: item.key,
-      version: item.version,
-      error,
-      attempts: item.attempts,
-      date: new Date(item.date),
-      retry: () => this.#retry(dead),
-      discard: () => !dead.isRetrying && this.#deadLetters.remove(dead),
-    };
-  }
-
-  #retry(dead: Dead): boolean {
-    const { item } = dead;
-    if (dead.isRetrying || !this.#deadLetters.has(dead)) return false;
-    if (this.#parts.supersedes) dead.isRetrying = true;
-    else this.#deadLetters.remove(dead);
+  #requeue(item: Item): void {
+    // A newer mutation on its way speaks for the key; the letter goes when that is stored. User items are all delivered.
+    if (this.#parts.supersedes && (this.unsettledVersion(item.key) ?? 0) > item.version) return;
     const version = this.#versions.last;
     if (item.type === "clear") this.#pushClear(newItem({ ...item, firstVersion: version }));
     else if (!this.#coalesce) this.#pushItem({ ...item, firstVersion: version });
     else this.#retryTicket(item, version);
     this.#makeDue();
-    return true;
   }
 
   /** The key's newest state goes again; where it has left memory meanwhile, that is a delete of its version. */

@@ -14,8 +14,8 @@ import type { Clock, TimerHandle } from "../clock.js";
 import { isLeakDBError, LeakDBError } from "../errors.js";
 import { Backpressure } from "../queue/backpressure.js";
 import { type BarrierOwner, Barriers } from "../queue/barriers.js";
-import type { DeadLetter } from "../queue/dead-letters.js";
 import type { Item } from "../queue/item.js";
+import type { DeadLetter } from "../reports.js";
 import { startWait, type WaitOptions } from "../wait.js";
 import type { AdapterSession } from "../worker/adapter-session.js";
 import type { LaneOwner, Retry } from "../worker/lane-owner.js";
@@ -196,6 +196,7 @@ export class WriteThrough implements LaneOwner, BarrierOwner, Pipeline {
       prepare: (item) => sink.prepare(item),
       ready: () => sink.ready(),
       recover: (error) => sink.recover(error),
+      isUp: (batch) => sink.isUp(batch),
       write: async (batch): Promise<SinkResult> => {
         mark(batch, true);
         try {

@@ -16,12 +16,13 @@ export type Outcome<M extends Mode, Result> = M extends "sync" ? Result : Promis
 export interface Writer<M extends Mode> {
   set(scope: Scope, key: string, value: unknown, options: SetOptions | undefined): Outcome<M, number>;
   setMulti(scope: Scope, entries: EntriesInput<unknown>, options: SetOptions | undefined): Outcome<M, number>;
-  /** Carries out what `decide` makes of the entry as it is then. */
-  decide<Result>(
+  /** Carries out what `decide` makes of the entry as it is then, and of what `prepare` made at the call. */
+  decide<Result, Prepared = undefined>(
     scope: Scope,
     key: string,
     options: KeyOptions | undefined,
-    decide: (current: Current | undefined) => Decision<Result>,
+    decide: (current: Current | undefined, prepared: Prepared) => Decision<Result>,
+    prepare?: () => Prepared,
   ): Outcome<M, Result>;
   deleteMulti(scope: Scope, keys: Iterable<string>, options: KeyOptions | undefined): Outcome<M, number>;
   clear(scope: Scope, options: ClearOptions | undefined): Outcome<M, number>;

@@ -35,6 +35,9 @@ export interface SessionOptions {
   readonly onFault: (error: Error) => void;
 }
 
+/** Adapters that a storage has open: a second storage over the same object would close the first one's connection. */
+const inUse = new WeakSet<Adapter>();
+
 export class AdapterSession {
   readonly adapter: Adapter;
   readonly #options: SessionOptions;
@@ -49,6 +52,16 @@ export class AdapterSession {
   constructor(adapter: Adapter, options: SessionOptions) {
     this.adapter = adapter;
     this.#options = options;
+  }
+
+  /** @throws TypeError when another storage has the adapter object open */
+  claim(): void {
+    if (inUse.has(this.adapter)) {
+      throw new TypeError(
+        "this adapter object is in use by another storage: make an adapter for each storage",
+      );
+    }
+    inUse.add(this.adapter);
   }
 
   async open(): Promise<AdapterState> {
@@ -130,7 +143,11 @@ export class AdapterSession {
   async #close(): Promise<void> {
     this.#endPause?.();
     await this.#reopening;
-    await this.#deadline("close", () => this.adapter.close());
+    try {
+      await this.#deadline("close", () => this.adapter.close());
+    } finally {
+      inUse.delete(this.adapter);
+    }
   }
 
   async #reopen(cause: unknown): Promise<void> {

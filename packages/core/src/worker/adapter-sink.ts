@@ -61,6 +61,18 @@ export class AdapterSink implements Sink {
   recover(error: unknown): Promise<void> {
     return this.#session.reopen(error);
   }
+
+  /** A backend that is down may well be "opened", where opening asks nothing of it; a read asks. */
+  async isUp(batch: readonly Item[]): Promise<boolean> {
+    if (batch.length > 1) return false;
+    try {
+      await this.#session.load(batch.map((item) => item.key));
+      return true;
+    } catch {
+      // The write's own failure has been reported; that the read fails too only answers the question.
+      return false;
+    }
+  }
 }
 
 function mutationOf(item: Item): Mutation {
@@ -99,7 +111,6 @@ function rejectedItems(
     const applied = parts.filter((_, part) => !mutations.has(firstMutation + part)).map((part) => part.key);
     const refused = parts.length - applied.length;
     const message = `${refused} of ${parts.length} entries were refused; "applied" lists those that were stored`;
-    const partly = new LeakDBError("LEAKDB_ADAPTER_REJECTED", message, { cause: error });
-    return { index, error: Object.assign(partly, { applied }) };
+    return { index, error: new LeakDBError("LEAKDB_ADAPTER_REJECTED", message, { cause: error, applied }) };
   });
 }

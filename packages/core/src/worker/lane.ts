@@ -103,13 +103,13 @@ export class Lane implements LaneHands {
   /** Ends a pause between two tries. What is known to be at fault keeps its backoff. */
   hurry(): void {
     this.#isHurried = true;
-    if (this.#work.hurry()) this.wake();
     this.#endPause?.();
   }
 
-  /** The sink has taken something, here or in another lane: keys that failed alone were themselves at fault. */
+  /** The sink has taken something, here or in another lane. */
   sinkIsUp(): void {
-    this.#work.chargeSuspects();
+    this.#work.sinkIsUp();
+    if (this.#work.hasBatch) this.wake();
   }
 
   /** Nothing more is sent from now on; resolves once a batch in flight has been answered. */
@@ -150,11 +150,13 @@ export class Lane implements LaneHands {
     this.#isRunning = false;
     this.#onStopped?.();
     if (this.#isStopped) return;
-    if (this.#queue.waiting(this.#index) > 0) this.enqueued();
+    // What is due and could not be taken, such as a clear behind a parked key, is waited for, not asked about.
+    if (this.#queue.firstVersion(this.#index) > this.#dueUpTo && this.#queue.waiting(this.#index) > 0)
+      this.enqueued();
     if (hasWritten) this.#queue.laneRested();
   }
 
-  /** Finds the next work: a parked key that is due or what waits, in turns. */
+  /** Finds the next work: a parked key that is due or what waits, in turns; suspects when there is nothing else. */
   async #fill(): Promise<boolean> {
     const isLineFirst = this.#isLineFirst;
     this.#isLineFirst = false;
@@ -173,7 +175,7 @@ export class Lane implements LaneHands {
       this.#owner.answered();
       if (this.#work.endBatch()) return true;
     }
-    return isLineFirst && this.#work.takeParked();
+    return (isLineFirst && this.#work.takeParked()) || this.#work.takeSuspect();
   }
 
   #hasDue(): boolean {
@@ -202,6 +204,8 @@ export class Lane implements LaneHands {
       const kind = failureKind(thrown);
       if (kind === "ambiguous") await this.#sink.recover(error);
       const failures = this.#work.failed(part, error, kind);
+      if (kind === "ambiguous" && !isTimeout(error) && (await this.#sink.isUp(part)))
+        this.#work.chargeAlone(part);
       // A backend that refuses one thing is up.
       if (kind === "permanent" && part.length === 1) this.#onUp();
       this.#owner.answered();
@@ -222,7 +226,8 @@ export class Lane implements LaneHands {
     for (let leftMs = delayMs; leftMs > 0 && !this.#isStopped && !this.#isHurried; leftMs -= PATIENCE_MS) {
       await this.#pause(Math.min(leftMs, PATIENCE_MS));
       // Keys that have not failed do not wait long for those that have.
-      if (this.#work.hasBatch || (this.#hasDue() && this.#work.hasRoom)) return;
+      const isAnythingElse = this.#work.hasBatch || (this.#hasDue() && this.#work.hasRoom);
+      if (isAnythingElse && !this.#work.isLongDown) return;
     }
   }
 
@@ -254,4 +259,9 @@ export class Lane implements LaneHands {
     }, delayMs);
     return () => clock.clearTimeout(timer);
   }
+}
+
+/** Silence says nothing of whose fault it is. */
+function isTimeout(error: Error): boolean {
+  return (error as { code?: unknown }).code === "LEAKDB_TIMEOUT";
 }

@@ -3,8 +3,7 @@
  * Newer mutations of a parked key join it here and go after it (I1); in a coalescing queue they replace it.
  *
  * A *suspect* failed alone, and nothing has succeeded since: whether the key or the backend is at fault is not known
- * yet. It is tried again after a backoff of its own; the next success of another key tells, and only then does its
- * failure count as an attempt.
+ * yet. It has no timer: the lane tries it when there is nothing else to try.
  */
 
 import type { Item } from "../queue/item.js";
@@ -13,10 +12,11 @@ export interface Parked {
   item: Item;
   /** Newer items of the key, where every item is delivered. */
   readonly followers: Item[];
+  /** Its backoff is over; never true of a suspect. */
   isDue: boolean;
   isSuspect: boolean;
-  /** Failures in a row, charged or not: the backoff grows with them. */
-  failures: number;
+  /** It failed so soon after a success that the next success makes the failure its own. */
+  isProvisional: boolean;
   error: Error;
   /** Takes the timer of the next try back. */
   cancelTimer: (() => void) | undefined;
@@ -42,7 +42,7 @@ export class Parking {
       followers: [],
       isDue: false,
       isSuspect: false,
-      failures: 0,
+      isProvisional: false,
       error,
       cancelTimer: undefined,
     };
@@ -50,7 +50,7 @@ export class Parking {
     // A key that failed again goes behind the others.
     this.#byKey.delete(item.key);
     this.#byKey.set(item.key, parked);
-    return Object.assign(parked, { item, error, isDue: false, failures: parked.failures + 1 });
+    return Object.assign(parked, { item, error, isDue: false });
   }
 
   follow(parked: Parked, item: Item): void {
@@ -69,7 +69,7 @@ export class Parking {
       return;
     }
     this.#followers -= 1;
-    Object.assign(parked, { item: next, isDue: true, isSuspect: false, failures: 0 });
+    Object.assign(parked, { item: next, isDue: true, isSuspect: false, isProvisional: false });
   }
 
   /** A parked item that is due, if any is: the one parked first. */
@@ -78,22 +78,14 @@ export class Parking {
     return undefined;
   }
 
-  /** Makes the suspects due at once; true when there are any. */
-  hurrySuspects(): boolean {
-    let isAny = false;
-    for (const parked of this.#byKey.values()) {
-      if (!parked.isSuspect) continue;
-      parked.isDue = true;
-      isAny = true;
-    }
-    return isAny;
+  /** The suspect that has not been tried for longest. */
+  nextSuspect(): Parked | undefined {
+    for (const parked of this.#byKey.values()) if (parked.isSuspect) return parked;
+    return undefined;
   }
 
-  /** The suspects, which are none any more. */
-  takeSuspects(): Parked[] {
-    const suspects = [...this.#byKey.values()].filter((parked) => parked.isSuspect);
-    for (const parked of suspects) parked.isSuspect = false;
-    return suspects;
+  suspects(): Parked[] {
+    return [...this.#byKey.values()].filter((parked) => parked.isSuspect);
   }
 
   cancelTimers(): void {

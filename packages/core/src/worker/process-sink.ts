@@ -71,6 +71,10 @@ export class ProcessSink implements Sink {
     return Promise.resolve();
   }
 
+  isUp(): Promise<boolean> {
+    return Promise.resolve(false);
+  }
+
   async write(batch: readonly Item[]): Promise<SinkResult> {
     const { processBatch } = this.#options.worker;
     const result =
@@ -132,10 +136,12 @@ export class ProcessSink implements Sink {
     start: (context: WorkerContext) => Answer | Promise<Answer>,
   ): Promise<Answer> {
     let controller: AbortController | undefined;
+    let timeout: unknown;
     const context: WorkerContext = {
       attempt,
       get signal() {
         controller ??= new AbortController();
+        if (timeout !== undefined) controller.abort(timeout);
         return controller.signal;
       },
     };
@@ -148,7 +154,10 @@ export class ProcessSink implements Sink {
         `the worker did not answer within writeTimeout, ${writeTimeoutMs} ms`,
       );
     const wait = startWait({ clock, timeoutMs: writeTimeoutMs, timeoutError });
-    wait.promise.catch((error: unknown) => controller?.abort(error));
+    wait.promise.catch((error: unknown) => {
+      timeout = error;
+      controller?.abort(error);
+    });
     try {
       return (await Promise.race([answer, wait.promise])) as Answer;
     } finally {

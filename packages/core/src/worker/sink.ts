@@ -26,4 +26,6 @@ export interface Sink {
   ready(): Promise<void> | undefined;
   /** After an ambiguous failure: resolves once nothing sent earlier can take effect any more. */
   recover(error: unknown): Promise<void>;
+  /** Whether the sink answers for the items, which failed: true says that it is up. Never rejects. */
+  isUp(batch: readonly Item[]): Promise<boolean>;
 }

@@ -10,7 +10,12 @@
  *     idle ─▶ flowing ──failure──▶ probing: halve the part, back off, try it
  *              ▲                           │ a part of one fails alone
  *              │                           ▼
- *              └── park the key, go on ◀── suspect: the next success says it was the key, not the backend
+ *              └──── the next success ── suspect: the key or the backend?
+ *
+ * A suspect that failed within a few tries of a success, with another success after it, was itself at fault: that
+ * counts as one of its attempts, and it is parked with a backoff of its own. One that failed later in a row of
+ * failures met a backend that was down: it is not charged, and goes back into the batch
+ * (docs/decisions/0004-lanes-and-suspects.md).
  *
  * A clear never steps aside: what is newer must not overtake it (I1). Everything here is bounded (I5): one batch, and
  * the parking, which the lane takes nothing further for once it is full.
@@ -22,9 +27,13 @@ import { asError } from "./adapter-session.js";
 import { backoffDelay } from "./backoff.js";
 import { prepareOnce } from "./cut-batch.js";
 import type { LaneOptions, LaneOwner } from "./lane-owner.js";
-import { Parking } from "./parking.js";
+import { type Parked, Parking } from "./parking.js";
 import type { Sink, SinkResult } from "./sink.js";
 
+/** Tries after a success in which the backend still counts as up; a row of failures longer than this is its own. */
+const PROVISIONAL_TRIES = 3;
+/** Failed tries in a row from which on nothing is tried sooner than the backoff says. */
+const LONG_DOWN_TRIES = 60;
 /** Keys parked at once; with more than these at fault, the lane waits for them instead of taking on others. */
 const PARKED_MAX = 1_000;
 export interface WorkEvents {
@@ -44,8 +53,12 @@ export class WorkInHand {
   #part = 0;
   /** The batch is a parked key that is tried again. */
   #isParkedBatch = false;
-  /** Failures in a row with no success between them. */
+  /** The batch holds what came back from the parking, out of the order of first-dirty versions. */
+  #isMixed = false;
+  /** Single items that failed in a row, with no success between them. */
   failures = 0;
+  /** Tries of any size that failed in a row. */
+  #failedTries = 0;
 
   constructor(owner: LaneOwner, sink: Sink, options: LaneOptions, events: WorkEvents) {
     this.#owner = owner;
@@ -57,6 +70,7 @@ export class WorkInHand {
   /** The smallest first-dirty version, `Infinity` for none. */
   get firstUnsettled(): number {
     let first = this.#batch[0]?.firstVersion ?? Infinity;
+    if (this.#isMixed) for (const item of this.#batch) first = Math.min(first, item.firstVersion);
     if (this.#parking.size > 0)
       for (const item of this.#parking.items()) first = Math.min(first, item.firstVersion);
     return first;
@@ -76,9 +90,9 @@ export class WorkInHand {
     return this.#parking.size < PARKED_MAX;
   }
 
-  /** Whatever is parked without being known to be at fault is tried at once; true when there is any. */
-  hurry(): boolean {
-    return this.#parking.hurrySuspects();
+  /** True while failures have gone on for so long that only the backend can be at fault. */
+  get isLongDown(): boolean {
+    return this.#failedTries > LONG_DOWN_TRIES;
   }
 
   stop(): void {
@@ -102,17 +116,12 @@ export class WorkInHand {
 
   /** Takes a parked key that is due as the batch; false when there is none. */
   takeParked(): boolean {
-    for (;;) {
-      const parked = this.#parking.nextDue();
-      if (parked === undefined) return false;
-      if (this.#owner.isCancelled(parked.item)) {
-        this.drop(parked.item);
-        continue;
-      }
-      this.#take([parked.item], 1);
-      this.#isParkedBatch = true;
-      return true;
-    }
+    return this.#takeFrom(() => this.#parking.nextDue());
+  }
+
+  /** Takes the suspect that has not been tried for longest as the batch; false when there is none. */
+  takeSuspect(): boolean {
+    return this.#takeFrom(() => this.#parking.nextSuspect());
   }
 
   /** The batch while it is cut; it is visible to W as it grows. */
@@ -153,8 +162,7 @@ export class WorkInHand {
     const refusals = new Map(rejected.map(({ index, error }) => [index, error]));
     const failures = new Map(failed.map(({ index, error }) => [index, error]));
     this.#batch = part.length === this.#batch.length ? [] : this.#batch.slice(part.length);
-    this.#part = Math.min(this.#part * 2, this.#batch.length);
-    this.failures = 0;
+    this.#part *= 2;
     let retry: Error | undefined;
     for (const [index, item] of part.entries()) {
       const refusal = refusals.get(index);
@@ -162,14 +170,31 @@ export class WorkInHand {
       if (refusal !== undefined) this.refuse(item, refusal);
       else if (failure === undefined) this.#settle(item);
       else if (this.#isLastAttempt(item)) this.refuse(item, failure);
-      else if (item.type !== "clear") this.#park(item, failure, false);
+      else if (item.type !== "clear") this.#park(item, failure);
       else {
-        this.#take([item, ...this.#batch], 1);
-        this.failures = item.attempts;
+        this.#batch = [item, ...this.#batch];
+        this.#part = 1;
         retry = failure;
       }
     }
+    this.failures = retry === undefined ? 0 : (part[0] as Item).attempts;
     return retry;
+  }
+
+  /** The sink took or refused something, here or in another lane: it is up, and what that says of suspects is done. */
+  sinkIsUp(): void {
+    this.#failedTries = 0;
+    if (this.#parking.size === 0) return;
+    const isFirstOfBatch = this.#batch.length === 0;
+    for (const parked of this.#parking.suspects()) {
+      const { item, error, isProvisional } = parked;
+      // One that is being tried right now answers for itself.
+      if (this.#batch.includes(item)) continue;
+      parked.isSuspect = false;
+      if (isProvisional) this.#charge(item, error);
+      else this.#recall(parked);
+    }
+    if (isFirstOfBatch) this.#part = this.#batch.length;
   }
 
   /**
@@ -177,6 +202,7 @@ export class WorkInHand {
    * what its owner gives up. The count of failures to back off for, 0 to go on at once.
    */
   failed(part: readonly Item[], error: Error, kind: FailureKind): number {
+    this.#failedTries += 1;
     const given = new Set(part.filter((item) => !this.#owner.keeps(item, error, kind)));
     if (given.size > 0) this.#batch = this.#batch.filter((item) => !given.has(item));
     for (const item of given) this.#letGo(item);
@@ -196,13 +222,21 @@ export class WorkInHand {
       return 0;
     }
     this.failures += 1;
-    if (item.type !== "clear") {
-      this.#batch.shift();
-      this.#park(item, error, true);
-      // The sink answered, and has recovered since: it is up. Silence says nothing of the kind.
-      if (kind === "ambiguous" && !isTimeout(error)) this.chargeSuspects();
-    }
+    if (item.type === "clear") return this.failures;
+    this.#batch.shift();
+    const parked = this.#parking.park(item, error);
+    parked.isSuspect = true;
+    parked.isProvisional ||= this.#failedTries <= PROVISIONAL_TRIES;
     return this.failures;
+  }
+
+  /** The backend answers for the part, which failed alone, and so is up: the failure was the item's own. */
+  chargeAlone(part: readonly Item[]): void {
+    const [item] = part;
+    const parked = item && this.#parking.get(item.key);
+    if (parked?.isSuspect !== true || part.length > 1) return;
+    parked.isSuspect = false;
+    this.#charge(parked.item, parked.error);
   }
 
   drop(item: Item): void {
@@ -229,6 +263,7 @@ export class WorkInHand {
     this.#batch = items;
     this.#part = part;
     this.#isParkedBatch = false;
+    this.#isMixed = false;
     return items.length > 0;
   }
 
@@ -252,12 +287,30 @@ export class WorkInHand {
     if (sendable.length < this.#batch.length) this.#batch = sendable;
   }
 
-  /** The backend is up, so each suspect's failure was its own. */
-  chargeSuspects(): void {
-    if (this.#parking.size === 0) return;
-    for (const { item, error } of this.#parking.takeSuspects()) {
-      if (this.#isLastAttempt(item)) this.refuse(item, error);
+  #takeFrom(next: () => Parked | undefined): boolean {
+    for (;;) {
+      const parked = next();
+      if (parked === undefined) return false;
+      if (!this.#owner.isCancelled(parked.item)) {
+        this.#take([parked.item], 1);
+        this.#isParkedBatch = true;
+        return true;
+      }
+      this.drop(parked.item);
     }
+  }
+
+  /** Back into the batch, uncharged; a key with followers keeps its place in the parking too, to hold them back. */
+  #recall(parked: Parked): void {
+    parked.isProvisional = false;
+    if (parked.followers.length === 0) this.#parking.leave(parked.item.key);
+    this.#batch.push(parked.item);
+    this.#isMixed = true;
+  }
+
+  #charge(item: Item, error: Error): void {
+    if (this.#isLastAttempt(item)) this.refuse(item, error);
+    else this.#park(item, error);
   }
 
   /** Counts one failed attempt of the item. */
@@ -266,19 +319,14 @@ export class WorkInHand {
     return item.attempts >= this.#options.maxAttempts;
   }
 
-  #park(item: Item, error: Error, isSuspect: boolean): void {
+  #park(item: Item, error: Error): void {
     const { backoffMs, backoffMaxMs } = this.#options;
     const parked = this.#parking.park(item, error);
-    const delayMs = backoffDelay(parked.failures, backoffMs, backoffMaxMs);
-    parked.isSuspect = isSuspect;
+    const delayMs = backoffDelay(item.attempts, backoffMs, backoffMaxMs);
+    Object.assign(parked, { isSuspect: false, isProvisional: false });
     parked.cancelTimer = this.#events.after(delayMs, () => {
       parked.isDue = true;
     });
-    // Of a suspect the lane tells, which pauses for it.
-    if (!isSuspect) this.#owner.retrying({ error, items: 1, delayMs });
+    this.#owner.retrying({ error, items: 1, delayMs });
   }
-}
-
-function isTimeout(error: Error): boolean {
-  return (error as { code?: unknown }).code === "LEAKDB_TIMEOUT";
 }
