@@ -125,9 +125,9 @@ describe("write-behind on a backend that is down for an hour", () => {
         expect(storage.get("key 0")).toBe(minute);
         expect(storage.get("before")).toBe(1);
         await clock.advance(60_000);
-        expect(storage.stats().queue?.waiting).toBeLessThanOrEqual(100);
+        // A key in the hands of a lane and rewritten meanwhile counts twice.
+        expect(storage.stats().queue?.waiting).toBeLessThanOrEqual(100 + workers);
       }
-      // A key in the hands of a lane and rewritten meanwhile counts twice.
       expect(refused).toBeGreaterThanOrEqual(500);
       expect(refused).toBeLessThanOrEqual(500 + workers);
       expect(storage.needDrain).toBe(true);

@@ -72,7 +72,7 @@ export class SyncWriter implements Writer<"sync"> {
         );
       case "store": {
         // What `decide` ran may have taken other slots, never this one: the guard holds its key.
-        const stored = decision.stored ?? store.table.value(slot);
+        const stored = decision.stored === undefined ? store.table.value(slot) : decision.stored;
         return decision.result(this.#put(fullKey, stored, decision.expiresAt));
       }
       case "delete":

@@ -59,6 +59,17 @@ export async function cutBatch(
   return undefined;
 }
 
+/** The first items of a batch, at most `count` and within the limits; a single larger one still goes, alone. */
+export function partWithin(batch: readonly Item[], count: number, limits: BatchLimits): Item[] {
+  const most = Math.min(count, limits.batchMax, batch.length);
+  let bytes = 0;
+  for (let index = 0; index < most; index += 1) {
+    bytes += (batch[index] as Item).bytes;
+    if (index > 0 && bytes > limits.batchBytesMax) return batch.slice(0, index);
+  }
+  return batch.slice(0, most);
+}
+
 /** Readies an item unless it is ready. @throws LEAKDB_ENCODE_FAILED */
 export function prepareOnce(item: Item, sink: Sink): void {
   if (item.bytes < 0) item.bytes = sink.prepare(item);

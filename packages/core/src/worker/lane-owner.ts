@@ -41,3 +41,11 @@ export interface LaneOwner {
   answered(): void;
   retrying(retry: Retry): void;
 }
+
+/** What the work in hand asks of its lane. */
+export interface WorkEvents {
+  /** A clear is settled, dropped or refused: what is newer may go. */
+  clearEnded(clear: Item): void;
+  /** To be called back after `delayMs`; returns what takes that back. */
+  after(delayMs: number, callback: () => void): () => void;
+}

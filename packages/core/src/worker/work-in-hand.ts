@@ -25,8 +25,8 @@ import type { FailureKind } from "../adapter.js";
 import type { Item } from "../queue/item.js";
 import { asError } from "./adapter-session.js";
 import { backoffDelay } from "./backoff.js";
-import { prepareOnce } from "./cut-batch.js";
-import type { LaneOptions, LaneOwner } from "./lane-owner.js";
+import { partWithin, prepareOnce } from "./cut-batch.js";
+import type { LaneOptions, LaneOwner, WorkEvents } from "./lane-owner.js";
 import { type Parked, Parking } from "./parking.js";
 import type { Sink, SinkResult } from "./sink.js";
 
@@ -36,13 +36,6 @@ const PROVISIONAL_TRIES = 3;
 const LONG_DOWN_TRIES = 60;
 /** Keys parked at once; with more than these at fault, the lane waits for them instead of taking on others. */
 const PARKED_MAX = 1_000;
-export interface WorkEvents {
-  /** A clear is settled, dropped or refused: what is newer may go. */
-  clearEnded(clear: Item): void;
-  /** To be called back after `delayMs`; returns what takes that back. */
-  after(delayMs: number, callback: () => void): () => void;
-}
-
 export class WorkInHand {
   readonly #owner: LaneOwner;
   readonly #sink: Sink;
@@ -80,7 +73,6 @@ export class WorkInHand {
     return this.#batch.length > 0;
   }
 
-  /** How many items are in hand. */
   get size(): number {
     return this.#parking.size + (this.#isParkedBatch ? 0 : this.#batch.length);
   }
@@ -154,14 +146,15 @@ export class WorkInHand {
   /** What goes next; empty when nothing of the batch can be sent. */
   nextPart(): readonly Item[] {
     this.#dropUnsendable();
-    return this.#part >= this.#batch.length ? this.#batch : this.#batch.slice(0, this.#part);
+    // A copy: what is recalled while the part is in flight joins the batch, not the part.
+    return partWithin(this.#batch, this.#part, this.#options);
   }
 
   /** Settles what the sink has answered; an error when a clear has to be tried again before anything else. */
   succeeded(part: readonly Item[], { rejected = [], failed = [] }: SinkResult): Error | undefined {
     const refusals = new Map(rejected.map(({ index, error }) => [index, error]));
     const failures = new Map(failed.map(({ index, error }) => [index, error]));
-    this.#batch = part.length === this.#batch.length ? [] : this.#batch.slice(part.length);
+    this.#batch = this.#batch.slice(part.length);
     this.#part *= 2;
     let retry: Error | undefined;
     for (const [index, item] of part.entries()) {
@@ -194,7 +187,8 @@ export class WorkInHand {
       if (isProvisional) this.#charge(item, error);
       else this.#recall(parked);
     }
-    if (isFirstOfBatch) this.#part = this.#batch.length;
+    // They start with one, so that a key at fault fails right after this success; a growing part is soon done.
+    if (isFirstOfBatch) this.#part = 1;
   }
 
   /**
