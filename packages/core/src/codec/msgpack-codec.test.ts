@@ -40,7 +40,8 @@ const anyValue = fc.letrec((tie) => ({
     fc.bigInt({ min: -(2n ** 70_000n), max: 2n ** 70_000n }),
     anyText,
     anyUtf16,
-    fc.date({ noInvalidDate: false }),
+    // To deepStrictEqual two invalid dates differ on Node 20; an example below has them.
+    fc.date({ noInvalidDate: true }),
     fc.uint8Array(),
     fc.uint8Array().map((bytes) => Buffer.from(bytes)),
     fc.float64Array(),
