@@ -27,7 +27,7 @@ export const HELP = `
     --repeats <n>       pairs to measure; costly rows make fewer   (7)
     --full              stalls while filling to 10 million     (to the largest of --entries)
     --quick             small loads and three pairs: for a look whether all works, not for figures
-    --json <file>       write all rows, with every repeat's spread, as JSON too
+    --json <file>       write all rows as JSON too
     --help
 
   Exit code: 0 when everything was measured, whether or not it meets its target; 1 when a measurement failed

@@ -24,7 +24,7 @@ export function alignedTable(lines: readonly (readonly string[])[]): string {
 export function workloadTable(rows: readonly Row[]): string {
   const header = ["", "LeakDB", "peer", "", "figure", "min – max", "target", ""];
   const lines = rows.map((row) => [
-    row.label,
+    `${row.workload}: ${row.label}`,
     amount(row.ours, row.unit),
     row.theirs === undefined ? "" : amount(row.theirs, row.unit),
     row.peer ?? "",

@@ -68,7 +68,7 @@ export const sustained: Workload<Params, Result> = {
   },
 };
 
-/** Tried twice each: the first time warms up. */
+/** Each is tried once, after a first try that warms up. */
 function bestBatch(keys: readonly string[], directory: string): number {
   const values = valuesOf(keys.length);
   let best = 0;
