@@ -48,6 +48,8 @@ export class WorkInHand {
   #isParkedBatch = false;
   /** The batch holds what came back from the parking, out of the order of first-dirty versions. */
   #isMixed = false;
+  /** A batch is being cut: nothing is recalled into it, for a newer item of the same key may still come. */
+  #isCutting = false;
   /** Single items that failed in a row, with no success between them. */
   failures = 0;
   /** Tries of any size that failed in a row. */
@@ -64,8 +66,8 @@ export class WorkInHand {
   get firstUnsettled(): number {
     let first = this.#batch[0]?.firstVersion ?? Infinity;
     if (this.#isMixed) for (const item of this.#batch) first = Math.min(first, item.firstVersion);
-    if (this.#parking.size > 0)
-      for (const item of this.#parking.items()) first = Math.min(first, item.firstVersion);
+    if (this.#parking.size === 0) return first;
+    for (const item of this.#parking.items()) first = Math.min(first, item.firstVersion);
     return first;
   }
 
@@ -119,11 +121,13 @@ export class WorkInHand {
   /** The batch while it is cut; it is visible to W as it grows. */
   startBatch(): Item[] {
     this.#take([], 0);
+    this.#isCutting = true;
     return this.#batch;
   }
 
   /** The whole batch goes next, or while nothing succeeds its first item; false when it is empty. */
   endBatch(): boolean {
+    this.#isCutting = false;
     this.#part = this.failures > 0 ? 1 : this.#batch.length;
     return this.#batch.length > 0;
   }
@@ -183,9 +187,8 @@ export class WorkInHand {
       const { item, error, isProvisional } = parked;
       // One that is being tried right now answers for itself.
       if (this.#batch.includes(item)) continue;
-      parked.isSuspect = false;
       if (isProvisional) this.#charge(item, error);
-      else this.#recall(parked);
+      else if (!this.#isCutting) this.#recall(parked);
     }
     // They start with one, so that a key at fault fails right after this success; a growing part is soon done.
     if (isFirstOfBatch) this.#part = 1;
@@ -296,7 +299,7 @@ export class WorkInHand {
 
   /** Back into the batch, uncharged; a key with followers keeps its place in the parking too, to hold them back. */
   #recall(parked: Parked): void {
-    parked.isProvisional = false;
+    Object.assign(parked, { isSuspect: false, isProvisional: false });
     if (parked.followers.length === 0) this.#parking.leave(parked.item.key);
     this.#batch.push(parked.item);
     this.#isMixed = true;
