@@ -75,8 +75,8 @@ export async function serve(context: StepContext, durationMs: number): Promise<S
 /** The three kinds of requests, a turn's worth at a time. */
 class MixedLoad {
   readonly #expectation: Expectation;
-  readonly #cities: Namespace<City, "sync">;
-  readonly #visits: Namespace<number, "sync">;
+  readonly #cities: Namespace<City>;
+  readonly #visits: Namespace<number>;
   reads = 0;
   wrongReads = 0;
   counters = 0;

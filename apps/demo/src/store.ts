@@ -17,11 +17,11 @@ export const CITY_PREFIX = "city:";
 export const VISITS_PREFIX = "visits:";
 
 /** The records, each under its id. */
-export function citiesOf(storage: DemoStorage): Namespace<City, "sync"> {
+export function citiesOf(storage: DemoStorage): Namespace<City> {
   return storage.namespace<City>(CITY_PREFIX);
 }
 
 /** A counter a country. */
-export function visitsOf(storage: DemoStorage): Namespace<number, "sync"> {
+export function visitsOf(storage: DemoStorage): Namespace<number> {
   return storage.namespace<number>(VISITS_PREFIX);
 }
