@@ -85,7 +85,7 @@ export abstract class Lifecycle<V, M extends Mode> extends View<V, M> {
    */
   async persisted(
     version: number,
-    level: DurabilityLevel = "stored",
+    level: DurabilityLevel = this.#levelDefault(),
     options: PersistedOptions = {},
   ): Promise<void> {
     this.#checkVersion(version);

@@ -110,6 +110,8 @@ const QUEUE_OPTIONS = [
   "flushTimeout",
 ];
 
+const RETRY_OPTIONS = ["maxAttempts", "backoff", "maxBackoff"];
+
 /** The options each kind of storage takes. */
 export const OPTION_NAMES: Readonly<Record<"memory" | "queue" | "persistent", readonly string[]>> = {
   memory: MEMORY_OPTIONS,
@@ -153,6 +155,11 @@ export function resolveQueueOptions(options: QueueOptions, coalesceDefault: bool
   const { coalesce = coalesceDefault && !eachAlone, retry = {} } = options;
   if (typeof coalesce !== "boolean") throw new TypeError("coalesce must be true or false");
   if (typeof retry !== "object" || retry === null) throw new TypeError("retry must be an object");
+  for (const name of Object.keys(retry)) {
+    if (!RETRY_OPTIONS.includes(name)) {
+      throw new TypeError(`there is no option retry.${name}, only ${RETRY_OPTIONS.join(", ")}`);
+    }
+  }
   const backoffMs = duration("retry.backoff", retry.backoff, 50);
   const backoffMaxMs = duration("retry.maxBackoff", retry.maxBackoff, 30_000);
   if (backoffMaxMs < backoffMs) throw new RangeError("retry.maxBackoff must not be less than retry.backoff");

@@ -96,7 +96,8 @@ export class ThroughWriter implements Writer<"promise"> {
       const decision = this.#guard.run(fullKey, () => decide(currentOf(store, scope, fullKey), prepared));
       if (decision.change === "none") return decision.result;
       if (decision.change === "delete") return decision.result(await this.#write([removal(fullKey)]));
-      const given = decision.change === "put" ? store.toStored(decision.value, scope.values) : decision.stored;
+      const given =
+        decision.change === "put" ? store.toStored(decision.value, scope.values) : decision.stored;
       const stored = given === undefined ? store.table.value(store.table.find(fullKey)) : given;
       const { expiresAt } = decision;
       return decision.result(await this.#write([{ type: "put", key: fullKey, stored, expiresAt }]));

@@ -41,6 +41,8 @@ interface Pending {
   readonly resolve: () => void;
   readonly reject: (error: LeakDBError) => void;
   readonly timer: TimerHandle;
+  /** Tries that failed for no fault of the item's own. */
+  tries: number;
   isInFlight: boolean;
   /** Its time is over; what is in flight may still be answered. */
   isOverdue: boolean;
@@ -81,7 +83,7 @@ export class WriteThrough implements LaneOwner, BarrierOwner, Pipeline {
     const { clock, options } = this.#parts;
     return new Promise((resolve, reject) => {
       const timer = clock.setTimeout(() => this.#expire(item), options.writeTimeoutMs);
-      this.#pending.set(item, { resolve, reject, timer, isInFlight: false, isOverdue: false });
+      this.#pending.set(item, { resolve, reject, timer, tries: 0, isInFlight: false, isOverdue: false });
       if (item.type === "clear") this.#lanes.queue.pushClear(item);
       else this.#lanes.queue.pushItem(item);
       this.#lanes.makeAllDue(item.version);
@@ -148,8 +150,8 @@ export class WriteThrough implements LaneOwner, BarrierOwner, Pipeline {
   keeps(item: Item, error: Error, kind: FailureKind): boolean {
     const pending = this.#pending.get(item);
     if (kind === "permanent") return true;
-    item.attempts += 1;
-    const isOver = item.attempts >= this.#parts.options.maxAttempts || pending?.isOverdue !== false;
+    if (pending !== undefined) pending.tries += 1;
+    const isOver = (pending?.tries ?? 0) >= this.#parts.options.maxAttempts || pending?.isOverdue !== false;
     if (kind === "transient" && !isOver) return true;
     this.#take(item)?.reject(kind === "ambiguous" ? perhapsApplied(error) : unavailable(error));
     return false;

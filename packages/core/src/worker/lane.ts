@@ -31,6 +31,8 @@ export class Lane implements LaneHands {
   readonly #onUp: () => void;
   /** Taken from the line, but too much for the batch. */
   #carry: Item | undefined;
+  /** The next batch, cut while the whole of this one is in flight. */
+  #ahead: Item[] = [];
   /** Everything that became dirty up to this version is due. */
   #dueUpTo = -1;
   #delayTimer: TimerHandle;
@@ -67,11 +69,12 @@ export class Lane implements LaneHands {
 
   /** The smallest first-dirty version in the lane's hands, `Infinity` for none. */
   get firstUnsettled(): number {
-    return Math.min(this.#carry?.firstVersion ?? Infinity, this.#work.firstUnsettled);
+    const taken = this.#ahead[0]?.firstVersion ?? this.#carry?.firstVersion ?? Infinity;
+    return Math.min(taken, this.#work.firstUnsettled);
   }
 
   get isBusy(): boolean {
-    return this.#work.hasBatch;
+    return this.#work.hasBatch || this.#ahead.length > 0;
   }
 
   parksBefore(clear: Item): boolean {
@@ -81,6 +84,7 @@ export class Lane implements LaneHands {
   /** Everything in the lane's hands, for whoever has to answer for it at the close. */
   *heldItems(): Generator<Item, void, undefined> {
     yield* this.#work.items();
+    yield* this.#ahead;
     if (this.#carry !== undefined) yield this.#carry;
   }
 
@@ -164,18 +168,45 @@ export class Lane implements LaneHands {
       this.#isLineFirst = true;
       return true;
     }
+    // Before anything newer, as it was taken first; what it finds parked joins there.
+    if (this.#ahead.length > 0 && this.#takeAhead()) return true;
     if (this.#hasDue() && this.#work.hasRoom) {
-      const upTo = this.#owner.lastVersion;
-      const source = {
-        next: (taken: number) => this.#next(taken, upTo),
-        refuse: (item: Item, error: Error) => this.#work.refuse(item, error),
-      };
-      this.#carry = await cutBatch(this.#work.startBatch(), source, this.#sink, this.#options);
-      // What could not be encoded is settled, as a dead letter; what was cancelled no longer counts.
-      this.#owner.answered();
+      await this.#cut(this.#work.startBatch(), 0);
       if (this.#work.endBatch()) return true;
     }
     return (isLineFirst && this.#work.takeParked()) || this.#work.takeSuspect();
+  }
+
+  /** Cuts a batch. `held` counts what goes before it, which a clear that needs a batch of its own must wait for. */
+  async #cut(batch: Item[], held: number): Promise<void> {
+    const upTo = this.#owner.lastVersion;
+    const source = {
+      next: (taken: number) => this.#next(held + taken, upTo),
+      refuse: (item: Item, error: Error) => this.#work.refuse(item, error),
+    };
+    this.#carry = await cutBatch(batch, source, this.#sink, this.#options);
+    // What could not be encoded is settled, as a dead letter; what was cancelled no longer counts.
+    this.#owner.answered();
+  }
+
+  /** Cuts the next batch while this one is in flight, where a whole batch is due: less still gathers. */
+  async #cutAhead(part: readonly Item[]): Promise<void> {
+    const { batchMax } = this.#options;
+    const isFull = batchMax > 1 && this.#queue.waiting(this.#index) >= batchMax;
+    if (!isFull || this.#ahead.length > 0 || !this.#hasDue() || !this.#work.isFlowing(part)) return;
+    await this.#cut(this.#ahead, part.length);
+  }
+
+  /** What was cut ahead is the batch now, as if it were just cut: keys may have been cancelled or parked since. */
+  #takeAhead(): boolean {
+    const ahead = this.#ahead;
+    this.#ahead = [];
+    const batch = this.#work.startBatch();
+    for (const item of ahead) {
+      if (this.#owner.isCancelled(item)) this.#work.drop(item);
+      else if (!this.#work.join(item)) batch.push(item);
+    }
+    return this.#work.endBatch();
   }
 
   #hasDue(): boolean {
@@ -198,7 +229,11 @@ export class Lane implements LaneHands {
     if (part.length === 0) return this.#owner.answered();
     let result: SinkResult;
     try {
-      result = await this.#sink.write(part);
+      const writing = this.#sink.write(part);
+      // Its rejection is met below, when the cutting is done.
+      writing.catch(() => undefined);
+      await this.#cutAhead(part);
+      result = await writing;
     } catch (thrown) {
       const error = asError(thrown);
       const kind = failureKind(thrown);

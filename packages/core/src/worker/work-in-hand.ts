@@ -75,13 +75,18 @@ export class WorkInHand {
     return this.#batch.length > 0;
   }
 
-  get size(): number {
-    return this.#parking.size + (this.#isParkedBatch ? 0 : this.#batch.length);
+  /** True when the part is the whole batch, and nothing has failed. */
+  isFlowing(part: readonly Item[]): boolean {
+    return this.#failedTries === 0 && this.#parking.size === 0 && part.length === this.#batch.length;
   }
 
   /** False when so many keys are at fault that no others should be taken on. */
   get hasRoom(): boolean {
     return this.#parking.size < PARKED_MAX;
+  }
+
+  get size(): number {
+    return this.#parking.size + (this.#isParkedBatch ? 0 : this.#batch.length);
   }
 
   /** True while failures have gone on for so long that only the backend can be at fault. */
@@ -229,11 +234,8 @@ export class WorkInHand {
 
   /** The backend answers for the part, which failed alone, and so is up: the failure was the item's own. */
   chargeAlone(part: readonly Item[]): void {
-    const [item] = part;
-    const parked = item && this.#parking.get(item.key);
-    if (parked?.isSuspect !== true || part.length > 1) return;
-    parked.isSuspect = false;
-    this.#charge(parked.item, parked.error);
+    const parked = part.length === 1 ? this.#parking.get((part[0] as Item).key) : undefined;
+    if (parked?.isSuspect) this.#charge(parked.item, parked.error);
   }
 
   drop(item: Item): void {
@@ -280,8 +282,7 @@ export class WorkInHand {
         return false;
       }
     };
-    const sendable = this.#batch.filter(isSendable);
-    if (sendable.length < this.#batch.length) this.#batch = sendable;
+    this.#batch = this.#batch.filter(isSendable);
   }
 
   #takeFrom(next: () => Parked | undefined): boolean {
