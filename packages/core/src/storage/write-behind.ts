@@ -11,7 +11,6 @@
  * Keeps I1 and I2 through the lanes, I4 through the marks, I5 through the backpressure, I6 through W, I10.
  */
 
-import type { FailureKind } from "../adapter.js";
 import type { Clock } from "../clock.js";
 import type { LeakDBError } from "../errors.js";
 import { DETACHED, IN_FLIGHT, WAITING } from "../memory/marks.js";
@@ -57,11 +56,11 @@ export class WriteBehind implements LaneOwner, BarrierOwner, Pipeline {
   readonly #unsettled: UnsettledKeys;
   readonly backpressure: Backpressure;
   readonly barriers: Barriers;
+  /** Slots with two items under way: one in a batch, or parked, and a newer one cut ahead or about to join it. */
+  readonly #doubled = new Set<number>();
   /** Something was settled since the last `flush` event. */
   #hasSettled = false;
-  /** Mutations that found their key waiting, and so cost no write of their own. */
   coalesced = 0;
-  /** Mutations settled as stored. */
   stored = 0;
   retries = 0;
 
@@ -121,9 +120,8 @@ export class WriteBehind implements LaneOwner, BarrierOwner, Pipeline {
   }
 
   /**
-   * A clear of memory, told before the table changes; `onHeld` of the table's clear hears what it cancels. Where keys
-   * coalesce, it takes the place of waiting clears that it covers: what stands between has been cancelled, or is of
-   * other keys.
+   * A clear of memory, told before the table changes; `onHeld` of the table's clear hears what it cancels. It takes the
+   * place of waiting clears that it covers, where keys coalesce: what stands between is cancelled, or of other keys.
    */
   noteClear(prefix: string, version: number): (marks: number) => void {
     const covered = this.#coalesce ? this.#lanes.queue.takeClears(prefix) : [];
@@ -154,8 +152,7 @@ export class WriteBehind implements LaneOwner, BarrierOwner, Pipeline {
   }
 
   storedUpTo(): number {
-    const first = this.#lanes.firstUnsettled;
-    return first === Infinity ? this.#versions.last : first - 1;
+    return Math.min(this.#lanes.firstUnsettled - 1, this.#versions.last);
   }
 
   unsettledVersion(key: string): number | undefined {
@@ -165,7 +162,7 @@ export class WriteBehind implements LaneOwner, BarrierOwner, Pipeline {
     return Math.max(this.#table.version(slot), newest ?? 0);
   }
 
-  failure(version: number, key: string | undefined): LeakDBError | undefined {
+  failure(version: number, key?: string): LeakDBError | undefined {
     return this.#desk.failure(version, key);
   }
 
@@ -198,14 +195,15 @@ export class WriteBehind implements LaneOwner, BarrierOwner, Pipeline {
   superseded(item: Item, newer: Item): void {
     this.backpressure.remove();
     this.#unsettled.remove(item);
-    if (item.slot !== newer.slot && item.slot >= 0) this.#table.unmark(item.slot, IN_FLIGHT);
+    this.#letGoOf(item.slot === newer.slot ? -1 : item.slot);
+    this.#doubled.delete(newer.slot);
   }
 
   isCancelled(item: Item): boolean {
     return this.#coalesce && item.slot >= 0 && (this.#table.marks(item.slot) & DETACHED) !== 0;
   }
 
-  keeps(_item: Item, _error: Error, _kind: FailureKind): boolean {
+  keeps(): boolean {
     return true;
   }
 
@@ -272,6 +270,7 @@ export class WriteBehind implements LaneOwner, BarrierOwner, Pipeline {
       table.unmark(slot, WAITING);
       return undefined;
     }
+    if ((table.marks(slot) & IN_FLIGHT) !== 0) this.#doubled.add(slot);
     table.mark(slot, IN_FLIGHT);
     table.unmark(slot, WAITING);
     const value = table.liveValue(slot);
@@ -292,10 +291,14 @@ export class WriteBehind implements LaneOwner, BarrierOwner, Pipeline {
   #leave(item: Item): void {
     this.backpressure.remove();
     this.#unsettled.remove(item);
-    if (item.slot >= 0) this.#table.unmark(item.slot, IN_FLIGHT);
+    this.#letGoOf(item.slot);
   }
 
-  /** Whoever waits for a key that the item concerns hears of it. */
+  /** Takes the mark of one item under way off the slot; a second item of the slot keeps it. */
+  #letGoOf(slot: number): void {
+    if (slot >= 0 && !this.#doubled.delete(slot)) this.#table.unmark(slot, IN_FLIGHT);
+  }
+
   #tellKeys(item: Item): void {
     if (item.type === "clear") this.barriers.prefixSettled(item.key, item.version);
     else this.barriers.keySettled(item.key, item.version);
@@ -307,7 +310,7 @@ export class WriteBehind implements LaneOwner, BarrierOwner, Pipeline {
   }
 
   #requeue(item: Item): void {
-    // A newer mutation on its way speaks for the key; the letter goes when that is stored. User items are all delivered.
+    // A newer mutation on its way speaks for the key; the letter goes when that is stored.
     if (this.#parts.supersedes && (this.unsettledVersion(item.key) ?? 0) > item.version) return;
     const version = this.#versions.last;
     if (item.type === "clear") this.#pushClear(newItem({ ...item, firstVersion: version }));

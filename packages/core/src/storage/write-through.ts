@@ -9,7 +9,7 @@
  * `LEAKDB_PERHAPS_APPLIED`.
  */
 
-import type { FailureKind } from "../adapter.js";
+import { type FailureKind, failureKind } from "../adapter.js";
 import type { Clock, TimerHandle } from "../clock.js";
 import { isLeakDBError, LeakDBError } from "../errors.js";
 import { Backpressure } from "../queue/backpressure.js";
@@ -202,9 +202,13 @@ export class WriteThrough implements LaneOwner, BarrierOwner, Pipeline {
       write: async (batch): Promise<SinkResult> => {
         mark(batch, true);
         try {
-          return await sink.write(batch);
-        } finally {
+          const result = await sink.write(batch);
           mark(batch, false);
+          return result;
+        } catch (error) {
+          // What may have been applied is not taken back as unsent while the adapter is reopened.
+          if (failureKind(error) !== "ambiguous") mark(batch, false);
+          throw error;
         }
       },
     };

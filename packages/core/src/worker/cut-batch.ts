@@ -36,8 +36,9 @@ export async function cutBatch(
 ): Promise<Item | undefined> {
   const keys = limits.coalesce ? undefined : new Set<string>();
   let batchBytes = 0;
+  let mutations = 0;
   let sliceStart = performance.now();
-  for (let count = 1; batch.length < limits.batchMax; count += 1) {
+  for (let count = 1; mutations < limits.batchMax; count += 1) {
     const item = source.next(batch.length);
     if (item === undefined) return undefined;
     try {
@@ -46,7 +47,9 @@ export async function cutBatch(
       source.refuse(item, asError(error));
       continue;
     }
-    const isFull = batchBytes + item.bytes > limits.batchBytesMax || keys?.has(item.key) === true;
+    mutations += mutationsOf(item);
+    const isTooMuch = batchBytes + item.bytes > limits.batchBytesMax || mutations > limits.batchMax;
+    const isFull = isTooMuch || keys?.has(item.key) === true;
     if (isFull && batch.length > 0) return item;
     batch.push(item);
     keys?.add(item.key);
@@ -61,13 +64,22 @@ export async function cutBatch(
 
 /** The first items of a batch, at most `count` and within the limits; a single larger one still goes, alone. */
 export function partWithin(batch: readonly Item[], count: number, limits: BatchLimits): Item[] {
-  const most = Math.min(count, limits.batchMax, batch.length);
+  const most = Math.min(count, batch.length);
   let bytes = 0;
+  let mutations = 0;
   for (let index = 0; index < most; index += 1) {
-    bytes += (batch[index] as Item).bytes;
-    if (index > 0 && bytes > limits.batchBytesMax) return batch.slice(0, index);
+    const item = batch[index] as Item;
+    bytes += item.bytes;
+    mutations += mutationsOf(item);
+    if (index > 0 && (bytes > limits.batchBytesMax || mutations > limits.batchMax))
+      return batch.slice(0, index);
   }
   return batch.slice(0, most);
+}
+
+/** A `setMulti` is one item of several mutations. */
+function mutationsOf(item: Item): number {
+  return item.parts?.length ?? 1;
 }
 
 /** Readies an item unless it is ready. @throws LEAKDB_ENCODE_FAILED */

@@ -74,7 +74,7 @@ export class Lane implements LaneHands {
   }
 
   get isBusy(): boolean {
-    return this.#work.hasBatch || this.#ahead.length > 0;
+    return this.#work.hasBatch || this.#ahead.length > 0 || this.#carry !== undefined;
   }
 
   parksBefore(clear: Item): boolean {

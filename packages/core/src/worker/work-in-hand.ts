@@ -192,7 +192,8 @@ export class WorkInHand {
       const { item, error, isProvisional } = parked;
       // One that is being tried right now answers for itself.
       if (this.#batch.includes(item)) continue;
-      if (isProvisional) this.#charge(item, error);
+      if (this.#owner.isCancelled(item)) this.drop(item);
+      else if (isProvisional) this.#charge(item, error);
       else if (!this.#isCutting) this.#recall(parked);
     }
     // They start with one, so that a key at fault fails right after this success; a growing part is soon done.
@@ -266,9 +267,8 @@ export class WorkInHand {
     return items.length > 0;
   }
 
-  /** Before a retry: what was cancelled meanwhile goes, and what joined a parked key unprepared is prepared. */
+  /** What was cancelled since it was taken is never sent; what joined a parked key unprepared is prepared. */
   #dropUnsendable(): void {
-    if (this.failures === 0 && this.#batch.every((item) => item.bytes >= 0)) return;
     const isSendable = (item: Item): boolean => {
       if (this.#owner.isCancelled(item)) {
         this.drop(item);

@@ -3,8 +3,8 @@
  * something was refused (I8), flushed (I9) or opened again.
  */
 
-import type { ManualClock, RecordingAdapter, ReferenceBackend } from "@leakdb/testkit";
 import { baseOf } from "./arguments.js";
+import { checkRefused, deadKeysOf } from "./check-barrier.js";
 import { checkBackend, checkEntry, checkOutcome, checkStorage, must, show } from "./check-content.js";
 import { checkList, checkRead, checkWalk, type Reading } from "./check-reads.js";
 import type { Command, Place } from "./command.js";
@@ -26,35 +26,12 @@ import {
   type WriteCommand,
 } from "./perform.js";
 import { attempt, nextTurn, type Outcome, outcomeOf, settled } from "./settled.js";
+import type { Subject, WriteNote } from "./subject.js";
 import { isEncodable, isValue, spoil } from "./value-spec.js";
 
-export interface Subject {
-  readonly clock: ManualClock;
-  /** Opens the storage, again after each close. */
-  readonly open: () => Promise<AnyStorage>;
-  readonly policy: ValuePolicy;
-  /** That of namespaces; `undefined` for the storage's. */
-  readonly namespacePolicy: ValuePolicy | undefined;
-  readonly isThrough: boolean;
-  /** Where the storage has one. */
-  readonly backend: ReferenceBackend | undefined;
-  readonly recorder?: () => RecordingAdapter | undefined;
-  /** The most milliseconds a write waits. */
-  readonly writeDelayMs: number;
-}
-
-/** What a command has done, for whoever must see each mutation arrive elsewhere. */
-export interface WriteNote {
-  readonly put: readonly string[];
-  readonly deleted: readonly string[];
-  /** The prefix of a clear. */
-  readonly cleared: string | undefined;
-  /** The versions of the command are greater than `before` and at most `after`. */
-  readonly before: number;
-  readonly after: number;
-}
-
 type BarrierCommand = Extract<Command, { op: "flush" | "persisted" }>;
+
+export type { Subject, WriteNote } from "./subject.js";
 
 export class ModelRun {
   readonly model = new Model();
@@ -289,43 +266,15 @@ export class ModelRun {
     if (backend === undefined && level !== "memory") {
       return checkOutcome(outcome, { is: "error", code: "LEAKDB_NOT_SUPPORTED" }, 0);
     }
-    const refusedKeys = "error" in outcome ? this.#deadKeys(outcome.error) : [];
+    const refusedKeys = "error" in outcome ? deadKeysOf(outcome.error) : [];
     if (level === "memory") must(refusedKeys.length === 0, () => "memory alone is always reached");
     const isWhole = command.op === "flush" && !isEarlier && level !== "memory";
     if (isWhole && backend !== undefined) {
-      this.#checkRefused(refusedKeys);
+      checkRefused(refusedKeys, this.model);
       if (refusedKeys.length === 0) checkBackend(backend, this.model);
     }
     if (refusedKeys.length > 0) await this.#bury();
     checkStorage(this.#storage, this.model, policy);
-  }
-
-  /** The keys that a failed barrier lists. */
-  #deadKeys(error: unknown): string[] {
-    const { code, deadLetters } = error as { code?: string; deadLetters?: readonly { key: string }[] };
-    must(
-      code === "LEAKDB_FLUSH_FAILED" && deadLetters !== undefined,
-      () => `the barrier failed: ${show(error)}`,
-    );
-    return deadLetters.map((letter) => letter.key);
-  }
-
-  /** Nothing but what cannot be encoded is refused here, and all of that. */
-  #checkRefused(keys: readonly string[]): void {
-    const expected = this.model.list().filter(([, entry]) => !entry.isEncodable);
-    for (const [key, entry] of expected) {
-      must(
-        keys.includes(key) || entry.hasLapsed,
-        () => `I6: ${show(key)} can't be stored, and the flush says nothing`,
-      );
-    }
-    for (const key of keys) {
-      const entry = this.model.live(key);
-      must(
-        entry === undefined || !entry.isEncodable,
-        () => `I6: the flush gave up ${show(key)} without need`,
-      );
-    }
   }
 
   /** Gets rid of dead letters, as users do: gives them up, or writes something else. */
