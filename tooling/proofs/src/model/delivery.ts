@@ -5,7 +5,7 @@
 
 import type { QueueItem, QueueStorage, WorkerContext } from "@leakdb/core";
 import { must, show } from "./check-content.js";
-import type { WriteNote } from "./model-run.js";
+import type { WriteNote } from "./subject.js";
 
 interface Taken {
   readonly operation: "put" | "delete" | "clear";

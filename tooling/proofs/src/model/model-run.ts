@@ -31,8 +31,6 @@ import { isEncodable, isValue, spoil } from "./value-spec.js";
 
 type BarrierCommand = Extract<Command, { op: "flush" | "persisted" }>;
 
-export type { Subject, WriteNote } from "./subject.js";
-
 export class ModelRun {
   readonly model = new Model();
   readonly #subject: Subject;

@@ -11,7 +11,7 @@ import {
 import fc from "fast-check";
 import type { DeliveryLog } from "./delivery.js";
 import type { ValuePolicy } from "./expectation.js";
-import type { Subject } from "./model-run.js";
+import type { Subject } from "./subject.js";
 
 /** Mid 2026, at a fraction of a millisecond, as `performance.timeOrigin` would have it. */
 const START_MS = 1_780_000_000_000;
