@@ -3,19 +3,30 @@
  * right (liveness), or the storage is closed under fire and must account for every mutation. Answers with the record.
  */
 
-import { isLeakDBError, PersistentQueueStorage, PersistentStorage, type Unwritten } from "@leakdb/core";
-import { ManualClock, ReferenceBackend, referenceAdapter, SeededRandom } from "@leakdb/testkit";
+import { isLeakDBError, type PersistentQueueStorage, PersistentStorage, type Unwritten } from "@leakdb/core";
+import { ManualClock, ReferenceBackend, referenceAdapter } from "@leakdb/testkit";
 import { outcomeOf } from "../model/settled.js";
 import { checkRecord } from "./check-record.js";
-import type { FinalEntry, Happening, Of } from "./happening.js";
+import type { Happening, Of } from "./happening.js";
 import { HeldAdapter, type PlantedFault } from "./held-adapter.js";
+import {
+  codeOf,
+  contentOf,
+  entriesOf,
+  openStorage,
+  recordEvents,
+  recordsOf,
+  repeatable,
+  type Storage,
+  valuesOf,
+} from "./opened-storage.js";
 import {
   BATCH_BYTES_MAX,
   type Schedule,
-  type Shape,
   type Step,
   TIMEOUT_MAX_MS,
   WRITE_TIMEOUT_MS,
+  type WriteStep,
 } from "./schedule.js";
 import { ThroughCalls } from "./through-calls.js";
 
@@ -27,8 +38,6 @@ const TURNS = 4;
 const OPERATION_MS = 6 * WRITE_TIMEOUT_MS;
 const STEP_MS = 50;
 const STEPS_MAX = 400;
-
-type Storage = PersistentQueueStorage<number> | PersistentStorage<number>;
 
 export class ScheduleRun {
   readonly record: Happening[] = [];
@@ -64,8 +73,8 @@ export class ScheduleRun {
 
   async #run(): Promise<string[]> {
     const { shape, closeTimeout, steps } = this.#schedule;
-    this.#storage = await open(shape, this.#adapter, this.#clock);
-    this.#listen(this.#storage);
+    this.#storage = await openStorage(shape, this.#adapter, this.#clock);
+    recordEvents(this.#storage, this.record);
     for (const step of steps) {
       await this.#step(step);
       this.#checkBounds();
@@ -106,7 +115,7 @@ export class ScheduleRun {
     await this.#clock.settle(TURNS);
   }
 
-  #write(step: Extract<Step, { op: "set" | "delete" | "setMulti" | "clear" }>): void {
+  #write(step: WriteStep): void {
     const { isThrough } = this.#schedule.shape;
     this.#values += 1;
     if (isThrough) return this.#writeThrough(step, this.#values);
@@ -120,11 +129,7 @@ export class ScheduleRun {
     }
   }
 
-  #writeBehind(
-    storage: PersistentQueueStorage<number>,
-    step: Extract<Step, { op: "set" | "delete" | "setMulti" | "clear" }>,
-    value: number,
-  ): void {
+  #writeBehind(storage: PersistentQueueStorage<number>, step: WriteStep, value: number): void {
     const note = (operation: "put" | "delete" | "clear", key: string, version: number): void => {
       this.record.push({ type: "mutated", operation, key, version });
     };
@@ -140,7 +145,7 @@ export class ScheduleRun {
     }
   }
 
-  #writeThrough(step: Extract<Step, { op: "set" | "delete" | "setMulti" | "clear" }>, value: number): void {
+  #writeThrough(step: WriteStep, value: number): void {
     const storage = this.#storage as PersistentStorage<number>;
     const start = (): [Promise<unknown>, (key: string) => boolean] => {
       if (step.op === "set") return [storage.set(step.key, value), (key) => key === step.key];
@@ -213,15 +218,6 @@ export class ScheduleRun {
       const { operation, key, version } = letter;
       this.record.push({ type: "discarded", operation, key, version });
     }
-  }
-
-  #listen(storage: Storage): void {
-    storage.on("retry", () => this.record.push({ type: "reported", what: "retry" }));
-    storage.on("fault", () => this.record.push({ type: "reported", what: "fault" }));
-    storage.on("deadLetter", ({ operation, key, version }) => {
-      this.record.push({ type: "dead", operation, key, version });
-      this.record.push({ type: "reported", what: "deadLetter" });
-    });
   }
 
   /** I5: beside what the capacity admits, a key that is in flight or tried again may wait once more. */
@@ -304,19 +300,13 @@ export class ScheduleRun {
     if (this.#backend.owner !== undefined)
       this.breaches.push("I10: the backend is still open after the close");
     this.#backend.owner = undefined;
-    const reader = await open(
+    const reader = await openStorage(
       this.#schedule.shape,
       referenceAdapter({ backend: this.#backend }),
       this.#clock,
     );
     const reopened = entriesOf(reader);
-    const found = new Map(reopened.map((entry) => [entry.key, entry]));
-    const records = [...this.#backend.records.values()].map(({ key, version }) => ({
-      key,
-      version,
-      value: found.get(key)?.value,
-    }));
-    this.record.push({ type: "final", where: "backend", entries: records });
+    this.record.push({ type: "final", where: "backend", entries: recordsOf(this.#backend, reopened) });
     this.record.push({ type: "final", where: "reopened", entries: reopened });
     await reader.close();
   }
@@ -332,43 +322,4 @@ export class ScheduleRun {
     if (!("error" in outcome) || codeOf(outcome.error) === allowedCode) return;
     throw new Error(`${name} fails although all faults have ended`, { cause: outcome.error });
   }
-}
-
-function open(
-  shape: Shape,
-  adapter: HeldAdapter | ReturnType<typeof referenceAdapter>,
-  clock: ManualClock,
-): Promise<Storage> {
-  const { isThrough, workers, capacity, batchMax, maxAttempts, ...behind } = shape;
-  const shared = {
-    ...{ adapter, clock, workers, capacity, batchMax, batchBytesMax: BATCH_BYTES_MAX },
-    ...{ writeTimeout: WRITE_TIMEOUT_MS, retry: { maxAttempts, backoff: 10, maxBackoff: 40 } },
-  };
-  if (isThrough) return PersistentStorage.open<number>({ ...shared, batchMax: Math.max(batchMax, 3) });
-  return PersistentQueueStorage.open<number>({ ...shared, ...behind });
-}
-
-function repeatable(seed: number): () => number {
-  const random = new SeededRandom(seed);
-  return () => random.next();
-}
-
-function entriesOf(storage: Storage): FinalEntry[] {
-  return [...storage.entries()].map(([key, value]) => ({
-    key,
-    value,
-    version: storage.getEntry(key)?.version ?? 0,
-  }));
-}
-
-function valuesOf(storage: Storage): Map<string, unknown> {
-  return new Map(storage.entries());
-}
-
-function contentOf(storage: Storage): string {
-  return JSON.stringify([storage.version, ...entriesOf(storage)]);
-}
-
-function codeOf(error: unknown): string {
-  return isLeakDBError(error) ? error.code : String(error);
 }

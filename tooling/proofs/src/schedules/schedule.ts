@@ -32,6 +32,9 @@ export type Step =
   | { readonly op: "fail"; readonly call: OtherCall }
   | { readonly op: "retry" | "discard"; readonly pick: number };
 
+/** What users do to memory. */
+export type WriteStep = Extract<Step, { op: "set" | "delete" | "setMulti" | "clear" }>;
+
 export interface Schedule {
   readonly shape: Shape;
   readonly steps: readonly Step[];
