@@ -85,6 +85,11 @@ const flushIsSettledFirst: Plant = (record) => {
 
 const flushIsNotSynced: Plant = (record) => record.filter((each) => each.type !== "synced");
 
+const withOtherBytes = (sent: Of<"sent">): Of<"sent"> => ({
+  ...sent,
+  batch: sent.batch.map((each) => (each.type === "put" ? { ...each, value: Buffer.from("!") } : each)),
+});
+
 const nobodyAnswers: Plant = (record) => record.filter((each) => each.type !== "answered");
 
 const PLANTS: readonly [string, RegExp, Plant][] = [
@@ -92,17 +97,7 @@ const PLANTS: readonly [string, RegExp, Plant][] = [
   [
     "a write that is sent again with other bytes",
     /^I1: .* is not what was sent before/,
-    (record) =>
-      record.map((each) =>
-        each.type === "sent" && each.call === 3
-          ? {
-              ...each,
-              batch: each.batch.map((one) =>
-                one.type === "put" ? { ...one, value: Buffer.from("!") } : one,
-              ),
-            }
-          : each,
-      ),
+    (record) => [...record, ...record.filter(isOf("sent")).map(withOtherBytes)],
   ],
   ["a second write of a key before the first is answered", /^I2: .* was in flight/, nobodyAnswers],
   ["more writes in flight than lanes", /^I5: .* writes were in flight/, nobodyAnswers],
