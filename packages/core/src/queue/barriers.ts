@@ -10,6 +10,9 @@ import { LeakDBError } from "../errors.js";
 import { startWait, type Wait, type WaitOptions } from "../wait.js";
 
 interface Waiter {
+  /** What it asked for; dead letters up to this concern it. */
+  readonly asked: number;
+  /** What lets it go. */
   readonly version: number;
   readonly key: string | undefined;
   readonly synced: boolean;
@@ -54,6 +57,7 @@ export class Barriers {
     // The key's own newest mutation may be older than the version asked for: nothing else need be waited for then.
     const version = Math.min(barrier.version, ofKey ?? Infinity);
     const waiter: Waiter = {
+      asked: barrier.version,
       version,
       key,
       synced,
@@ -65,6 +69,13 @@ export class Barriers {
     else if (key === undefined) push(this.#byVersion, waiter);
     else this.#waitersOf(key).add(waiter);
     return waiter.wait.promise;
+  }
+
+  /** Nothing will be stored any more: whoever still waits is told. */
+  end(error: LeakDBError): void {
+    for (const waiter of [...this.#byVersion]) waiter.wait.reject(error);
+    for (const waiters of [...this.#byKey.values()])
+      for (const waiter of [...waiters]) waiter.wait.reject(error);
   }
 
   /** W may have risen: lets go whoever it covers. */
@@ -99,7 +110,7 @@ export class Barriers {
   }
 
   #stored(waiter: Waiter): void {
-    const failure = this.#owner.failure(waiter.version, waiter.key);
+    const failure = this.#owner.failure(waiter.asked, waiter.key);
     if (failure !== undefined) return waiter.wait.reject(failure);
     if (!waiter.synced) return waiter.wait.resolve();
     this.#leaveKey(waiter);

@@ -52,19 +52,25 @@ export class DeadLetters {
     return true;
   }
 
-  /** A newer mutation of the key has been answered: older ones no longer matter. */
-  removeOlder(key: string, version: number): void {
-    if (this.#standing.size === 0) return;
-    for (const dead of [...(this.#byKey.get(key) ?? [])]) {
-      if (dead.item.type !== "clear" && dead.item.version <= version) this.remove(dead);
-    }
+  /** A newer mutation of the key has been answered: older ones go. Their smallest first-dirty version, or `Infinity`. */
+  removeOlder(key: string, version: number): number {
+    const isOlder = ({ item }: Dead): boolean => item.type !== "clear" && item.version <= version;
+    return this.#removeAll([...(this.#byKey.get(key) ?? [])].filter(isOlder));
   }
 
-  /** A clear has been stored: it covers every older mutation of its keys, and older clears of narrower prefixes. */
-  removeCleared(prefix: string, version: number): void {
-    for (const dead of [...this.#standing]) {
-      if (dead.item.key.startsWith(prefix) && dead.item.version <= version) this.remove(dead);
+  /** A clear has been answered: it covers every older mutation of its keys, and older clears of narrower prefixes. */
+  removeCleared(prefix: string, version: number): number {
+    const isOlder = ({ item }: Dead): boolean => item.key.startsWith(prefix) && item.version <= version;
+    return this.#removeAll([...this.#standing].filter(isOlder));
+  }
+
+  #removeAll(dead: readonly Dead[]): number {
+    let first = Infinity;
+    for (const each of dead) {
+      this.remove(each);
+      first = Math.min(first, each.item.firstVersion);
     }
+    return first;
   }
 
   /** Those whose mutations a barrier at `version` covers, of one key if given. */

@@ -115,6 +115,15 @@ export class WriteQueue {
     return this.#takeClear(clear, lane, taken);
   }
 
+  /** Everything that waits, whatever it waits for, once nothing is sent any more. */
+  takeAll(): Item[] {
+    const items = this.#clears.splice(0);
+    for (const line of this.#lines) {
+      for (let item = line.take(Infinity); item !== undefined; item = line.take(Infinity)) items.push(item);
+    }
+    return items;
+  }
+
   /** The clear has been written, or given up: the lanes go on. */
   clearSettled(item: Item): void {
     if (this.#clearing !== item) return;

@@ -16,9 +16,20 @@ interface Clear {
   readonly ended: Promise<void>;
 }
 
+/** Told of each operation that has ended, whatever came of it. */
+export interface ChainEvents {
+  keyLeft(key: string): void;
+  prefixLeft(prefix: string): void;
+}
+
 export class KeyChains {
+  readonly #events: ChainEvents;
   readonly #tails = new Map<string, Promise<void>>();
   readonly #clears = new Set<Clear>();
+
+  constructor(events: ChainEvents) {
+    this.#events = events;
+  }
 
   has(key: string): boolean {
     if (this.#tails.has(key)) return true;
@@ -39,6 +50,7 @@ export class KeyChains {
     const leave = (): void => {
       for (const key of joined) if (this.#tails.get(key) === promise) this.#tails.delete(key);
       resolve();
+      for (const key of joined) this.#events.keyLeft(key);
     };
     return { ready: all(before), leave };
   }
@@ -55,6 +67,7 @@ export class KeyChains {
     const leave = (): void => {
       this.#clears.delete(clear);
       resolve();
+      this.#events.prefixLeft(prefix);
     };
     return { ready: all(before), leave };
   }

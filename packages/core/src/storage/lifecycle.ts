@@ -13,6 +13,7 @@ import type { KeyOptions } from "./operations.js";
 import { type DurabilityLevel, duration } from "./options.js";
 import { Scope } from "./scope.js";
 import { type StorageStats, statsOf } from "./stats.js";
+import { closedError } from "./store.js";
 import { unwrittenOf } from "./unwritten.js";
 import { View } from "./view.js";
 import type { Mode } from "./writer.js";
@@ -188,6 +189,7 @@ export abstract class Lifecycle<V, M extends Mode> extends View<V, M> {
     if (pipeline !== undefined) {
       // Whatever is not stored now is given back; what is in flight may still be stored, and is given back too.
       const stopped = pipeline.stop();
+      pipeline.barriers.end(closedError());
       unwritten = pipeline.unwritten().flatMap((item: Item) => unwrittenOf(item, store));
       const ended = stopped.then(() => this.#engine.session?.close());
       ended.catch((error: unknown) => events.emit("fault", error as Error));

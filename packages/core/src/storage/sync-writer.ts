@@ -101,9 +101,9 @@ export class SyncWriter implements Writer<"sync"> {
     store.checkWritable();
     const prefix = clearedPrefix(scope, options);
     this.#guard.checkPrefix(prefix);
+    // Where keys coalesce, a clear of everything makes room for itself.
+    if (prefix !== "" || this.#behind?.coalesces === false) this.#behind?.backpressure.admit(1);
     const version = store.versions.next();
-    // A clear of everything makes room for itself.
-    if (prefix !== "") this.#behind?.backpressure.admit(1);
     const onHeld = this.#behind?.noteClear(prefix, version);
     return store.table.clear(prefix, onHeld);
   }

@@ -8,7 +8,8 @@ import type { Item } from "../queue/item.js";
 export class UnsettledKeys {
   readonly #coalesce: boolean;
   readonly #byKey = new Map<string, { count: number; newest: number }>();
-  readonly #clears = new Set<Item>();
+  /** Each with the first-dirty version of what it may have cancelled. */
+  readonly #clears = new Map<Item, number>();
 
   constructor(coalesce: boolean) {
     this.#coalesce = coalesce;
@@ -17,15 +18,21 @@ export class UnsettledKeys {
   /** The version of the key's newest mutation under way, `undefined` for none that is known of here. */
   newest(key: string): number | undefined {
     let newest = this.#byKey.get(key)?.newest;
-    for (const { key: prefix, version } of this.#clears) {
+    for (const { key: prefix, version } of this.#clears.keys()) {
       if (key.startsWith(prefix)) newest = Math.max(newest ?? 0, version);
     }
     return newest;
   }
 
-  add(item: Item): void {
+  /** The smallest first-dirty version that a clear under way covers, `Infinity` for none. */
+  get clearsFrom(): number {
+    return this.#clears.size === 0 ? Infinity : Math.min(...this.#clears.values());
+  }
+
+  /** `coveredFrom` is of clears. */
+  add(item: Item, coveredFrom = item.firstVersion): void {
     if (item.type === "clear") {
-      this.#clears.add(item);
+      this.#clears.set(item, coveredFrom);
     } else if (!this.#coalesce) {
       const count = this.#byKey.get(item.key)?.count ?? 0;
       this.#byKey.set(item.key, { count: count + 1, newest: item.version });

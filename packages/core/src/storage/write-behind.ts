@@ -48,7 +48,7 @@ export class WriteBehind implements LaneOwner, BarrierOwner, Pipeline {
   readonly #parts: WriteBehindParts;
   readonly #table: Table;
   readonly #versions: Versions;
-  readonly #coalesce: boolean;
+  readonly coalesces: boolean;
   readonly #maxSize: number;
   readonly #lanes: Lanes;
   readonly #deadLetters: DeadLetters;
@@ -68,7 +68,7 @@ export class WriteBehind implements LaneOwner, BarrierOwner, Pipeline {
     this.#parts = parts;
     this.#table = parts.table;
     this.#versions = parts.versions;
-    this.#coalesce = parts.options.coalesce;
+    this.coalesces = parts.options.coalesce;
     this.#maxSize = parts.options.maxSize;
     this.backpressure = new Backpressure(parts.options, () => parts.events.emit("drain"));
     this.#deadLetters = new DeadLetters(this.backpressure);
@@ -77,11 +77,11 @@ export class WriteBehind implements LaneOwner, BarrierOwner, Pipeline {
       standsWhileRetrying: parts.supersedes,
       requeue: (item) => this.#requeue(item),
     });
-    this.#unsettled = new UnsettledKeys(this.#coalesce);
+    this.#unsettled = new UnsettledKeys(this.coalesces);
     this.barriers = new Barriers(this);
     const reader = (slot: number, version: number): Item | undefined => this.#readTicket(slot, version);
     const laneOptions = { ...parts.options, clock: parts.clock };
-    this.#lanes = new Lanes(parts.lanes, parts.sink, this, laneOptions, this.#coalesce ? reader : undefined);
+    this.#lanes = new Lanes(parts.lanes, parts.sink, this, laneOptions, this.coalesces ? reader : undefined);
   }
 
   get lastVersion(): number {
@@ -94,7 +94,7 @@ export class WriteBehind implements LaneOwner, BarrierOwner, Pipeline {
 
   /** False when the slot's key is dirty already: its newest state takes no further room. */
   needsRoom(slot: number): boolean {
-    return !this.#coalesce || slot < 0 || this.#table.marks(slot) === 0;
+    return !this.coalesces || slot < 0 || this.#table.marks(slot) === 0;
   }
 
   /** The slot's key has a new value; `marks` are the slot's. */
@@ -106,7 +106,7 @@ export class WriteBehind implements LaneOwner, BarrierOwner, Pipeline {
     version: number,
     expiresAt: number,
   ): void {
-    if (!this.#coalesce) this.#pushItem({ type: "put", key, value, version, expiresAt });
+    if (!this.coalesces) this.#pushItem({ type: "put", key, value, version, expiresAt });
     else if ((marks & WAITING) !== 0) this.coalesced += 1;
     else this.#pushTicket(slot, key, version);
   }
@@ -114,7 +114,7 @@ export class WriteBehind implements LaneOwner, BarrierOwner, Pipeline {
   /** The slot's key is deleted; to be called before it is, so that the slot is held. */
   noteDelete(slot: number, version: number): void {
     const key = this.#table.key(slot);
-    if (!this.#coalesce) this.#pushItem({ type: "delete", key, value: undefined, version, expiresAt: 0 });
+    if (!this.coalesces) this.#pushItem({ type: "delete", key, value: undefined, version, expiresAt: 0 });
     else if ((this.#table.marks(slot) & WAITING) !== 0) this.coalesced += 1;
     else this.#pushTicket(slot, key, version);
   }
@@ -124,17 +124,16 @@ export class WriteBehind implements LaneOwner, BarrierOwner, Pipeline {
    * place of waiting clears that it covers, where keys coalesce: what stands between is cancelled, or of other keys.
    */
   noteClear(prefix: string, version: number): (marks: number) => void {
-    const covered = this.#coalesce ? this.#lanes.queue.takeClears(prefix) : [];
-    for (const clear of covered) {
-      this.backpressure.remove();
-      this.#unsettled.remove(clear);
-      this.coalesced += 1;
-    }
+    const covered = this.coalesces ? this.#lanes.queue.takeClears(prefix) : [];
     const firstVersion = covered[0]?.firstVersion ?? version;
     const date = this.#parts.clock.now();
     this.#pushClear(
       newItem({ type: "clear", key: prefix, value: undefined, version, expiresAt: 0, date, firstVersion }),
     );
+    for (const clear of covered) {
+      this.dropped(clear);
+      this.coalesced += 1;
+    }
     this.#lanes.allEnqueued();
     if (this.#lanes.queue.size >= this.#maxSize) this.#makeDue();
     return (marks) => {
@@ -152,12 +151,12 @@ export class WriteBehind implements LaneOwner, BarrierOwner, Pipeline {
   }
 
   storedUpTo(): number {
-    return Math.min(this.#lanes.firstUnsettled - 1, this.#versions.last);
+    return Math.min(this.#lanes.firstUnsettled - 1, this.#unsettled.clearsFrom - 1, this.#versions.last);
   }
 
   unsettledVersion(key: string): number | undefined {
     const newest = this.#unsettled.newest(key);
-    const slot = this.#coalesce ? this.#table.find(key) : -1;
+    const slot = this.coalesces ? this.#table.find(key) : -1;
     if (slot < 0 || (this.#table.marks(slot) & (WAITING | IN_FLIGHT)) === 0) return newest;
     return Math.max(this.#table.version(slot), newest ?? 0);
   }
@@ -185,7 +184,8 @@ export class WriteBehind implements LaneOwner, BarrierOwner, Pipeline {
   refused(item: Item, error: Error): void {
     this.#leave(item);
     this.#hasSettled = true;
-    if (this.#parts.supersedes) this.#removeOlderDead(item);
+    // It stands for those it takes the place of, and for the barriers that cover them.
+    if (this.#parts.supersedes) item.firstVersion = Math.min(item.firstVersion, this.#removeOlderDead(item));
     const reason = this.#parts.supersedes ? refusalError(error, item.attempts) : error;
     const dead = this.#deadLetters.add(item, reason);
     this.#parts.events.emit("deadLetter", this.#desk.describe(dead));
@@ -200,7 +200,7 @@ export class WriteBehind implements LaneOwner, BarrierOwner, Pipeline {
   }
 
   isCancelled(item: Item): boolean {
-    return this.#coalesce && item.slot >= 0 && (this.#table.marks(item.slot) & DETACHED) !== 0;
+    return this.coalesces && item.slot >= 0 && (this.#table.marks(item.slot) & DETACHED) !== 0;
   }
 
   keeps(): boolean {
@@ -252,7 +252,8 @@ export class WriteBehind implements LaneOwner, BarrierOwner, Pipeline {
 
   #pushClear(item: Item): void {
     this.backpressure.add();
-    this.#unsettled.add(item);
+    // What it cancels is stored when it is: W stays where it is until then (I6).
+    this.#unsettled.add(item, this.storedUpTo() + 1);
     this.#lanes.queue.pushClear(item);
   }
 
@@ -304,17 +305,19 @@ export class WriteBehind implements LaneOwner, BarrierOwner, Pipeline {
     else this.barriers.keySettled(item.key, item.version);
   }
 
-  #removeOlderDead(item: Item): void {
-    if (item.type === "clear") this.#deadLetters.removeCleared(item.key, item.version);
-    else this.#deadLetters.removeOlder(item.key, item.version);
+  #removeOlderDead({ type, key, version }: Item): number {
+    return type === "clear"
+      ? this.#deadLetters.removeCleared(key, version)
+      : this.#deadLetters.removeOlder(key, version);
   }
 
   #requeue(item: Item): void {
     // A newer mutation on its way speaks for the key; the letter goes when that is stored.
-    if (this.#parts.supersedes && (this.unsettledVersion(item.key) ?? 0) > item.version) return;
+    const isOneKey = item.type !== "clear";
+    if (isOneKey && this.#parts.supersedes && (this.unsettledVersion(item.key) ?? 0) > item.version) return;
     const version = this.#versions.last;
     if (item.type === "clear") this.#pushClear(newItem({ ...item, firstVersion: version }));
-    else if (!this.#coalesce) this.#pushItem({ ...item, firstVersion: version });
+    else if (!this.coalesces) this.#pushItem({ ...item, firstVersion: version });
     else this.#retryTicket(item, version);
     this.#makeDue();
   }

@@ -53,7 +53,10 @@ export class WriteThrough implements LaneOwner, BarrierOwner, Pipeline {
   readonly #lanes: Lanes;
   readonly #pending = new Map<Item, Pending>();
   readonly #operations = new Set<Promise<unknown>>();
-  readonly chains = new KeyChains();
+  readonly chains = new KeyChains({
+    keyLeft: (key) => this.barriers.keySettled(key, Infinity),
+    prefixLeft: (prefix) => this.barriers.prefixSettled(prefix, Infinity),
+  });
   readonly backpressure: Backpressure;
   readonly barriers: Barriers;
   readonly coalesced = 0;
@@ -102,10 +105,13 @@ export class WriteThrough implements LaneOwner, BarrierOwner, Pipeline {
   /** Resolves when every operation asked for before the call has been answered. */
   async flush(barrier: { version: number; synced: boolean }, options: WaitOptions): Promise<void> {
     this.#lanes.hurry();
+    // One deadline for both, counted from the call.
     const wait = startWait(options);
-    void Promise.all(this.#operations).then(wait.resolve);
+    const { timeoutError, clock } = options;
+    void Promise.all(this.#operations)
+      .then(() => this.barriers.wait(barrier, { clock, timeoutMs: Infinity, timeoutError }))
+      .then(wait.resolve, wait.reject);
     await wait.promise;
-    await this.barriers.wait(barrier, options);
   }
 
   storedUpTo(): number {
@@ -219,8 +225,6 @@ export class WriteThrough implements LaneOwner, BarrierOwner, Pipeline {
     if (pending === undefined) return undefined;
     this.#pending.delete(item);
     this.#parts.clock.clearTimeout(pending.timer);
-    if (item.type === "clear") this.barriers.prefixSettled(item.key, item.version);
-    for (const part of item.parts ?? [item]) this.barriers.keySettled(part.key, item.version);
     return pending;
   }
 

@@ -123,7 +123,13 @@ export class AdapterSession {
 
   async sync(): Promise<void> {
     await this.#reopening;
-    await this.#deadline("sync", () => this.adapter.sync());
+    try {
+      await this.#deadline("sync", () => this.adapter.sync());
+    } catch (error) {
+      // Whoever asked for it may have given up waiting.
+      this.#options.onFault(asError(error));
+      throw error;
+    }
   }
 
   /** Closes and opens until both succeed; one reopening serves all who ask meanwhile. Ends early on `close`. */

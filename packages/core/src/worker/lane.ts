@@ -174,7 +174,10 @@ export class Lane implements LaneHands {
       await this.#cut(this.#work.startBatch(), 0);
       if (this.#work.endBatch()) return true;
     }
-    return (isLineFirst && this.#work.takeParked()) || this.#work.takeSuspect();
+    const hasFound = (isLineFirst && this.#work.takeParked()) || this.#work.takeSuspect();
+    // What was found cancelled on the way no longer counts.
+    if (!hasFound) this.#owner.answered();
+    return hasFound;
   }
 
   /** Cuts a batch. `held` counts what goes before it, which a clear that needs a batch of its own must wait for. */

@@ -58,14 +58,7 @@ export class Lanes {
   /** Everything unsettled, once the lanes are stopped; takes it out of the lines. */
   takeAll(): Item[] {
     const items: Item[] = [];
-    for (const [index, lane] of this.#lanes.entries()) {
-      items.push(...lane.heldItems());
-      for (;;) {
-        const item = this.queue.take(index, Infinity, 0);
-        if (item === undefined) break;
-        items.push(item);
-      }
-    }
-    return items;
+    for (const lane of this.#lanes) items.push(...lane.heldItems());
+    return [...items, ...this.queue.takeAll()];
   }
 }

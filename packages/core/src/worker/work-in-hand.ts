@@ -107,7 +107,9 @@ export class WorkInHand {
   parksBefore(clear: Item): boolean {
     if (this.#parking.size === 0) return false;
     for (const item of this.#parking.items()) {
-      const isCovered = item.firstVersion < clear.version && item.key.startsWith(clear.key);
+      // By its place in the queue, which is later than its version when it is tried again by hand.
+      const isEarlier = item.firstVersion < Math.max(clear.version, clear.firstVersion);
+      const isCovered = isEarlier && item.key.startsWith(clear.key);
       if (isCovered && !this.#owner.isCancelled(item)) return true;
     }
     return false;
