@@ -39,14 +39,15 @@ export class UnsettledKeys {
     }
   }
 
-  remove(item: Item): void {
-    if (item.type === "clear") {
-      this.#clears.delete(item);
-      return;
+  /** What the item covered from, as `add` was told. */
+  remove(item: Item): number {
+    const coveredFrom = this.#clears.get(item) ?? item.firstVersion;
+    this.#clears.delete(item);
+    const known = item.type === "clear" ? undefined : this.#byKey.get(item.key);
+    if (known !== undefined) {
+      known.count -= 1;
+      if (known.count === 0) this.#byKey.delete(item.key);
     }
-    const known = this.#byKey.get(item.key);
-    if (known === undefined) return;
-    known.count -= 1;
-    if (known.count === 0) this.#byKey.delete(item.key);
+    return coveredFrom;
   }
 }

@@ -97,16 +97,8 @@ export class WriteBehind implements LaneOwner, BarrierOwner, Pipeline {
     return !this.coalesces || slot < 0 || this.#table.marks(slot) === 0;
   }
 
-  /** The slot's key has a new value; `marks` are the slot's. */
-  notePut(
-    slot: number,
-    marks: number,
-    key: string,
-    value: unknown,
-    version: number,
-    expiresAt: number,
-  ): void {
-    if (!this.coalesces) this.#pushItem({ type: "put", key, value, version, expiresAt });
+  notePut(slot: number, marks: number, key: string, value: unknown, version: number, expiry: number): void {
+    if (!this.coalesces) this.#pushItem({ type: "put", key, value, version, expiresAt: expiry });
     else if ((marks & WAITING) !== 0) this.coalesced += 1;
     else this.#pushTicket(slot, key, version);
   }
@@ -182,10 +174,11 @@ export class WriteBehind implements LaneOwner, BarrierOwner, Pipeline {
   }
 
   refused(item: Item, error: Error): void {
-    this.#leave(item);
+    const coveredFrom = this.#leave(item);
     this.#hasSettled = true;
-    // It stands for those it takes the place of, and for the barriers that cover them.
-    if (this.#parts.supersedes) item.firstVersion = Math.min(item.firstVersion, this.#removeOlderDead(item));
+    // It stands for what it cancelled and for letters it takes the place of, and for the barriers that cover them.
+    const replacedFrom = this.#parts.supersedes ? this.#removeOlderDead(item) : Infinity;
+    item.firstVersion = Math.min(item.firstVersion, coveredFrom, replacedFrom);
     const reason = this.#parts.supersedes ? refusalError(error, item.attempts) : error;
     const dead = this.#deadLetters.add(item, reason);
     this.#parts.events.emit("deadLetter", this.#desk.describe(dead));
@@ -288,11 +281,11 @@ export class WriteBehind implements LaneOwner, BarrierOwner, Pipeline {
     });
   }
 
-  /** The item is no longer under way. */
-  #leave(item: Item): void {
+  /** The smallest first-dirty version that the item, now no longer under way, has covered. */
+  #leave(item: Item): number {
     this.backpressure.remove();
-    this.#unsettled.remove(item);
     this.#letGoOf(item.slot);
+    return this.#unsettled.remove(item);
   }
 
   /** Takes the mark of one item under way off the slot; a second item of the slot keeps it. */
@@ -313,8 +306,12 @@ export class WriteBehind implements LaneOwner, BarrierOwner, Pipeline {
 
   #requeue(item: Item): void {
     // A newer mutation on its way speaks for the key; the letter goes when that is stored.
-    const isOneKey = item.type !== "clear";
-    if (isOneKey && this.#parts.supersedes && (this.unsettledVersion(item.key) ?? 0) > item.version) return;
+    if (
+      item.type !== "clear" &&
+      this.#parts.supersedes &&
+      (this.unsettledVersion(item.key) ?? 0) > item.version
+    )
+      return;
     const version = this.#versions.last;
     if (item.type === "clear") this.#pushClear(newItem({ ...item, firstVersion: version }));
     else if (!this.coalesces) this.#pushItem({ ...item, firstVersion: version });

@@ -130,7 +130,7 @@ export class Lane implements LaneHands {
 
   async #run(): Promise<void> {
     this.#isRunning = true;
-    let hasWritten = false;
+    const leftBefore = this.#work.left;
     // The turn in which something became dirty ends first, so that what it wrote goes in one batch.
     await nextTurn();
     let sliceStart = performance.now();
@@ -146,7 +146,6 @@ export class Lane implements LaneHands {
       const hasWork = this.#work.hasBatch || (await this.#fill());
       if (hasWork && !this.#isStopped) {
         await this.#send();
-        hasWritten = true;
       } else if (!this.#isWoken) {
         break;
       }
@@ -157,7 +156,7 @@ export class Lane implements LaneHands {
     // What is due and could not be taken, such as a clear behind a parked key, is waited for, not asked about.
     if (this.#queue.firstVersion(this.#index) > this.#dueUpTo && this.#queue.waiting(this.#index) > 0)
       this.enqueued();
-    if (hasWritten) this.#queue.laneRested();
+    if (this.#work.left > leftBefore) this.#queue.laneRested();
   }
 
   /** Finds the next work: a parked key that is due or what waits, in turns; suspects when there is nothing else. */
@@ -248,6 +247,7 @@ export class Lane implements LaneHands {
       if (kind === "permanent" && part.length === 1) this.#onUp();
       this.#owner.answered();
       if (failures > 0) await this.#backOff(error, failures);
+      else if (part.length > 1) this.#owner.retrying({ error, items: part.length, delayMs: 0 });
       return;
     }
     const retry = this.#work.succeeded(part, result);

@@ -44,12 +44,13 @@ export class WorkInHand {
   readonly #parking = new Parking();
   #batch: Item[] = [];
   #part = 0;
-  /** The batch is a parked key that is tried again. */
   #isParkedBatch = false;
   /** The batch holds what came back from the parking, out of the order of first-dirty versions. */
   #isMixed = false;
   /** A batch is being cut: nothing is recalled into it, for a newer item of the same key may still come. */
   #isCutting = false;
+  /** Items that have left so far. */
+  left = 0;
   /** Single items that failed in a row, with no success between them. */
   failures = 0;
   /** Tries of any size that failed in a row. */
@@ -65,9 +66,8 @@ export class WorkInHand {
   /** The smallest first-dirty version, `Infinity` for none. */
   get firstUnsettled(): number {
     let first = this.#batch[0]?.firstVersion ?? Infinity;
-    if (this.#isMixed) for (const item of this.#batch) first = Math.min(first, item.firstVersion);
-    if (this.#parking.size === 0) return first;
-    for (const item of this.#parking.items()) first = Math.min(first, item.firstVersion);
+    if (!this.#isMixed && this.#parking.size === 0) return first;
+    for (const item of this.items()) first = Math.min(first, item.firstVersion);
     return first;
   }
 
@@ -89,7 +89,6 @@ export class WorkInHand {
     return this.#parking.size + (this.#isParkedBatch ? 0 : this.#batch.length);
   }
 
-  /** True while failures have gone on for so long that only the backend can be at fault. */
   get isLongDown(): boolean {
     return this.#failedTries > LONG_DOWN_TRIES;
   }
@@ -105,7 +104,6 @@ export class WorkInHand {
 
   /** True while an older mutation that the clear covers is parked. */
   parksBefore(clear: Item): boolean {
-    if (this.#parking.size === 0) return false;
     for (const item of this.#parking.items()) {
       // By its place in the queue, which is later than its version when it is tried again by hand.
       const isEarlier = item.firstVersion < Math.max(clear.version, clear.firstVersion);
@@ -257,6 +255,7 @@ export class WorkInHand {
   }
 
   #letGo(item: Item): void {
+    this.left += 1;
     if (item.type === "clear") this.#events.clearEnded(item);
     else this.#parking.leave(item.key);
   }
@@ -313,7 +312,6 @@ export class WorkInHand {
     else this.#park(item, error);
   }
 
-  /** Counts one failed attempt of the item. */
   #isLastAttempt(item: Item): boolean {
     item.attempts += 1;
     return item.attempts >= this.#options.maxAttempts;
