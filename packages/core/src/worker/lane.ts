@@ -112,8 +112,10 @@ export class Lane implements LaneHands {
 
   /** The sink has taken something, here or in another lane. */
   sinkIsUp(): void {
+    const leftBefore = this.#work.left;
     this.#work.sinkIsUp();
-    if (this.#work.hasBatch) this.wake();
+    // What left may have had followers, which are due now.
+    if (this.#work.hasBatch || this.#work.left > leftBefore) this.wake();
   }
 
   /** Nothing more is sent from now on; resolves once a batch in flight has been answered. */
