@@ -9,7 +9,7 @@
 
 import type { PersistentQueueStorage, PersistentStorage } from "@leakdb/core";
 import { type FaultyAdapter, SeededRandom } from "@leakdb/testkit";
-import { describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import { inMemory, type OpenedStore, openBehind, openThrough, stored } from "../src/faults/opened-store.js";
 import { watched } from "../src/faults/watched-promise.js";
 
@@ -111,6 +111,9 @@ const seeds =
 
 async function check(seed: number, open: (random: SeededRandom) => Promise<Store>): Promise<void> {
   const random = new SeededRandom(seed);
+  const jitter = new SeededRandom(seed + 1_000_000);
+  // The jitter of the backoff is the only chance in core.
+  vi.spyOn(Math, "random").mockImplementation(() => jitter.next());
   const store = await open(random);
   const { storage, clock, backend, recording, events } = store;
   try {
