@@ -9,7 +9,7 @@
 
 import type { PersistentQueueStorage, PersistentStorage } from "@leakdb/core";
 import { type FaultyAdapter, SeededRandom } from "@leakdb/testkit";
-import { afterEach, describe, expect, test, vi } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { inMemory, type OpenedStore, openBehind, openThrough, stored } from "../src/faults/opened-store.js";
 import { watched } from "../src/faults/watched-promise.js";
 
