@@ -9,7 +9,7 @@
 
 import type { PersistentQueueStorage, PersistentStorage } from "@leakdb/core";
 import { type FaultyAdapter, SeededRandom } from "@leakdb/testkit";
-import { describe, expect, test, vi } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import { inMemory, type OpenedStore, openBehind, openThrough, stored } from "../src/faults/opened-store.js";
 import { watched } from "../src/faults/watched-promise.js";
 
@@ -155,6 +155,10 @@ async function settleUncertain({ storage, clock }: Store): Promise<void> {
   await clock.advance(10_000);
   expect(flushing.outcome).toBe("resolved");
 }
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
 
 describe("whatever the backend answers, and in whatever order", () => {
   test(`write-behind loses, reorders and forgets nothing (${seeds.length} schedules)`, async () => {
