@@ -106,7 +106,7 @@ export function queueEngine(
 /** Write-behind over an adapter, opened and loaded. @throws LEAKDB_OPEN_FAILED, LEAKDB_LOCKED, LEAKDB_CORRUPTION … */
 export async function openBehind(options: PersistentOptions): Promise<Engine<"sync">> {
   const opened = await openParts(options);
-  const { store, events, session, sink, lanes, queue, counters, adapter } = opened;
+  const { store, events, session, sink, lanes, queue } = opened;
   const pipeline = new WriteBehind({
     table: store.table,
     versions: store.versions,
@@ -119,22 +119,13 @@ export async function openBehind(options: PersistentOptions): Promise<Engine<"sy
     sync: () => session.sync(),
   });
   const writer = new SyncWriter(store, pipeline);
-  return {
-    name: adapter.name,
-    store,
-    writer,
-    events,
-    pipeline,
-    session,
-    counters,
-    flushTimeoutMs: queue.flushTimeoutMs,
-  };
+  return { ...engineOf(opened), writer, pipeline };
 }
 
 /** Write-through over an adapter, opened and loaded. @throws as `openBehind` */
 export async function openThrough(options: PersistentOptions): Promise<Engine<"promise">> {
   const opened = await openParts(options);
-  const { store, events, session, sink, lanes, queue, counters, adapter } = opened;
+  const { store, events, session, sink, lanes, queue } = opened;
   const pipeline = new WriteThrough({
     versions: store.versions,
     events,
@@ -145,16 +136,12 @@ export async function openThrough(options: PersistentOptions): Promise<Engine<"p
     options: queue,
   });
   const writer = new ThroughWriter(store, pipeline, session, queue);
-  return {
-    name: adapter.name,
-    store,
-    writer,
-    events,
-    pipeline,
-    session,
-    counters,
-    flushTimeoutMs: queue.flushTimeoutMs,
-  };
+  return { ...engineOf(opened), writer, pipeline };
+}
+
+/** What both engines over an adapter have alike. */
+function engineOf({ adapter, store, events, session, counters, queue }: OpenedParts) {
+  return { name: adapter.name, store, events, session, counters, flushTimeoutMs: queue.flushTimeoutMs };
 }
 
 interface OpenedParts {
