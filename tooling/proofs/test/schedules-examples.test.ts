@@ -143,6 +143,14 @@ const EXAMPLES: readonly [string, Partial<Shape>, readonly Step[], number?][] = 
     {},
     [{ op: "fail", call: "sync" }, setMulti("a"), flush(0, true), advance(0), answer("stored")],
   ],
+  [
+    "a write-through write that joined one taken back by its deadline goes when that leaves",
+    { isThrough: true, maxAttempts: 2 },
+    [
+      ...[clear(), set("a"), answer("stored"), setMulti("ba"), answer("transient"), set("a")],
+      ...[advance(250), flush(60_000)],
+    ],
+  ],
 ];
 
 test.each(EXAMPLES)("%s", async (_name, differences, steps, closeTimeout) => {

@@ -175,7 +175,8 @@ export class Lane implements LaneHands {
       await this.#cut(this.#work.startBatch(), 0);
       if (this.#work.endBatch()) return true;
     }
-    const hasFound = (isLineFirst && this.#work.takeParked()) || this.#work.takeSuspect();
+    // Of a suspect that was cancelled the follower is due.
+    const hasFound = this.#work.takeParked() || this.#work.takeSuspect() || this.#work.takeParked();
     // What was found cancelled on the way no longer counts.
     if (!hasFound) this.#owner.answered();
     return hasFound;
