@@ -25,13 +25,19 @@ const clear = (prefix = ""): Step => ({ op: "clear", prefix });
 const setMulti = (...keys: string[]): Step => ({ op: "setMulti", keys });
 const advance = (ms: number): Step => ({ op: "advance", ms });
 const flush = (timeout: number, isSynced = false): Step => ({ op: "flush", isSynced, timeout });
-const persisted = (key: string): Step => ({ op: "persisted", isSynced: false, key, timeout: 60_000 });
+const persisted = (key: string | undefined): Step => ({
+  op: "persisted",
+  isSynced: false,
+  key,
+  timeout: 60_000,
+});
 const answer = (how: Extract<Step, { op: "answer" }>["how"], pick = 0): Step => ({
   op: "answer",
   pick,
   how,
   index: 0,
 });
+const glance: Step = { op: "persisted", isSynced: false, key: undefined, timeout: 0 };
 const retry: Step = { op: "retry", pick: 0 };
 
 const EXAMPLES: readonly [string, Partial<Shape>, readonly Step[], number?][] = [
@@ -149,6 +155,34 @@ const EXAMPLES: readonly [string, Partial<Shape>, readonly Step[], number?][] = 
     [
       ...[clear(), set("a"), answer("stored"), setMulti("ba"), answer("transient"), set("a")],
       ...[advance(250), flush(60_000)],
+    ],
+  ],
+  [
+    "a clear that is refused fails nobody whose writes it has not cancelled",
+    {},
+    [set("a"), flush(0), set("a"), clear("b"), answer("stored"), answer("stored"), answer("permanent")],
+  ],
+  [
+    "a clear that is refused fails nobody for what another clear has cancelled",
+    { coalesce: true },
+    [set("a"), flush(60_000), clear("b"), clear("a"), advance(250), answer("permanent")],
+  ],
+  [
+    "a clear tried again by hand waits for what is tried again beside it",
+    { workers: 2 },
+    [clear(), set("a"), answer("permanent"), answer("transient"), retry],
+    0,
+  ],
+  [
+    "a clear stands for what failed in flight and was cancelled by it, also once it is refused",
+    { workers: 3, coalesce: true, maxAttempts: 2, maxSize: 10_000 },
+    [
+      ...[clear(), answer("stored"), answer("stored"), advance(0), answer("stored"), set("a"), set("a")],
+      ...[set("a"), answer("stored"), persisted(undefined), answer("stored"), set("c"), answer("stored")],
+      ...[answer("stored"), advance(0), clear(), glance, answer("late"), set("a"), answer("stored", 3)],
+      ...[set("ab"), advance(0), answer("ambiguous"), advance(0), setMulti("a"), set("a"), remove("a")],
+      ...[advance(20), clear("a"), glance, answer("permanent"), retry, answer("stored"), remove("a")],
+      ...[set("a"), answer("stored")],
     ],
   ],
 ];

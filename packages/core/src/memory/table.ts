@@ -33,6 +33,8 @@ export class Table {
   #live = 0;
   #births = 0;
   #nextExpiry = Infinity;
+  /** Some entry may have an expiry. */
+  #hasExpiries = false;
   /** Reads that found a value, and reads that did not. */
   hits = 0;
   misses = 0;
@@ -58,7 +60,7 @@ export class Table {
       const chunk = this.#chunks[slot >>> ROW_BITS] as Chunk;
       const row = slot & ROW_MASK;
       const value = chunk.values[row];
-      if (value !== undefined && (chunk.nextExpiry === Infinity || !this.#isExpired(chunk, row))) {
+      if (value !== undefined && !(this.#hasExpiries && this.#isExpired(chunk, row))) {
         this.hits += 1;
         return value;
       }
@@ -129,20 +131,21 @@ export class Table {
     return slot;
   }
 
-  /** Gives the slot a new state and returns its marks. `value` is never `undefined`; `expiresAt` 0 means never. */
-  put(slot: number, value: unknown, version: number, expiresAt: number): number {
+  /**
+   * Gives the slot a new state, and `marks` beside those it has; returns those it had. `value` is never `undefined`;
+   * `expiresAt` 0 means never.
+   */
+  put(slot: number, value: unknown, version: number, expiresAt: number, marks = 0): number {
     const chunk = this.#chunks[slot >>> ROW_BITS] as Chunk;
     const row = slot & ROW_MASK;
-    if (chunk.values[row] === undefined) {
-      this.#bear(chunk, row);
-    } else if (chunk.nextExpiry !== Infinity && this.#isExpired(chunk, row)) {
-      // An expired entry is absent: what follows it is a new key to iterators that began before.
-      chunk.births[row] = this.#births++;
-    }
+    if (chunk.values[row] === undefined) this.#bear(chunk, row);
+    else if (this.#hasExpiries) this.#bearAgain(chunk, row);
     chunk.values[row] = value;
     chunk.stamps[row << 1] = version;
-    if (expiresAt !== 0 || chunk.nextExpiry !== Infinity) this.#setExpiry(chunk, row, expiresAt);
-    return chunk.marks[row] as number;
+    if (expiresAt !== 0 || this.#hasExpiries) this.#setExpiry(chunk, row, expiresAt);
+    const before = chunk.marks[row] as number;
+    chunk.marks[row] = before | marks;
+    return before;
   }
 
   /** Makes the entry absent: a tombstone with its version while the slot is held, else free. */
@@ -193,6 +196,7 @@ export class Table {
       if (chunk.nextExpiry < next) next = chunk.nextExpiry;
     }
     this.#nextExpiry = next;
+    this.#hasExpiries = next !== Infinity;
   }
 
   /** When the next entry may expire, in milliseconds since 1970; `Infinity` for never. */
@@ -271,6 +275,11 @@ export class Table {
     this.#ordered?.add(chunk.keys[row] as string);
   }
 
+  /** An expired entry is absent: what follows it is a new key to iterators that began before. */
+  #bearAgain(chunk: Chunk, row: number): void {
+    if (this.#isExpired(chunk, row)) chunk.births[row] = this.#births++;
+  }
+
   #bury(chunk: Chunk, row: number, ordered = true): void {
     this.#live -= 1;
     chunk.values[row] = undefined;
@@ -292,6 +301,7 @@ export class Table {
   #setExpiry(chunk: Chunk, row: number, expiresAt: number): void {
     chunk.stamps[(row << 1) + 1] = expiresAt;
     if (expiresAt === 0) return;
+    this.#hasExpiries = true;
     if (expiresAt < chunk.nextExpiry) chunk.nextExpiry = expiresAt;
     const isFirst = this.#nextExpiry === Infinity;
     if (expiresAt < this.#nextExpiry) this.#nextExpiry = expiresAt;

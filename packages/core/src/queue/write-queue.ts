@@ -54,7 +54,7 @@ export class WriteQueue {
   /** Everything that waits in the lines, cancelled tickets included, and the clears. */
   get size(): number {
     let size = this.#clears.length;
-    for (const line of this.#lines) size += line.length;
+    for (let lane = 0; lane < this.lanes; lane += 1) size += this.waiting(lane);
     return size;
   }
 
@@ -140,7 +140,7 @@ export class WriteQueue {
   #takeClear(clear: Item, lane: number, taken: number): Item | undefined {
     if (this.#hands.some((hands) => hands.parksBefore(clear))) return undefined;
     if (this.#clearsAlone) {
-      const isOlderWaiting = this.#lines.some((line) => line.firstVersion < clear.firstVersion);
+      const isOlderWaiting = this.#lines.some((line) => line.firstVersion <= clear.firstVersion);
       const isOtherBusy = this.#hands.some((hands, index) => index !== lane && hands.isBusy);
       if (taken > 0 || isOlderWaiting || isOtherBusy) return undefined;
       this.#clearing = clear;

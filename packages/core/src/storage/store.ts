@@ -24,8 +24,8 @@ export class Store {
   readonly values: ValuePolicy;
   readonly keyBytesMax: number;
   #sweepTimer: TimerHandle;
-  /** Some value of the table may be an `EncodedValue`: readers must look. */
-  holdsEncoded = false;
+  /** The store is open, and no value of the table is an `EncodedValue`: what the table gives is the value. */
+  isPlain = true;
   /** No mutator is taken any more. */
   isClosing = false;
   /** No read is taken any more. */
@@ -44,6 +44,7 @@ export class Store {
   close(): void {
     this.isClosing = true;
     this.isClosed = true;
+    this.isPlain = false;
     this.clock.clearTimeout(this.#sweepTimer);
   }
 
@@ -64,11 +65,9 @@ export class Store {
 
   /** @throws TypeError for what is no value, LEAKDB_ENCODE_FAILED for what cannot be copied */
   toStored(value: unknown, policy: ValuePolicy): unknown {
-    if (value === undefined || typeof value === "function" || typeof value === "symbol") {
-      throw new TypeError(`a value must be storable: ${typeof value} is not (use delete to remove a key)`);
-    }
+    if (value === undefined || typeof value === "function" || typeof value === "symbol") throw noValue(value);
     if (policy === "reference") return value;
-    this.holdsEncoded = true;
+    this.isPlain = false;
     return new EncodedValue(encodeValue(value, this.codec));
   }
 
@@ -82,7 +81,7 @@ export class Store {
   /** What the table holds for a record of the backend. */
   fromBackend(bytes: Uint8Array, key: string): unknown {
     if (this.values === "reference") return decodeValue(bytes, this.codec, key);
-    this.holdsEncoded = true;
+    this.isPlain = false;
     return new EncodedValue(bytes);
   }
 
@@ -112,6 +111,10 @@ export class Store {
     const slot = known >= 0 ? known : this.table.insert(record.key);
     this.table.put(slot, stored, record.version, record.expiresAt);
   }
+}
+
+function noValue(value: unknown): TypeError {
+  return new TypeError(`a value must be storable: ${typeof value} is not (use delete to remove a key)`);
 }
 
 export function closedError(): LeakDBError {

@@ -21,9 +21,12 @@ export class SyncWriter implements Writer<"sync"> {
   }
 
   set(scope: Scope, key: string, value: unknown, options: SetOptions | undefined): number {
-    this.#store.checkWritable();
-    const expiresAt = options === undefined ? 0 : (expiryOf(options, this.#store.clock.now()) ?? 0);
-    return this.#put(scope.keyOf(key, options), this.#store.toStored(value, scope.values), expiresAt);
+    const store = this.#store;
+    store.checkWritable();
+    if (options === undefined && scope.prefix === "")
+      return this.#put(key, store.toStored(value, scope.values), 0);
+    const expiresAt = expiryOf(options, store.clock.now()) ?? 0;
+    return this.#put(scope.keyOf(key, options), store.toStored(value, scope.values), expiresAt);
   }
 
   setMulti(scope: Scope, entries: EntriesInput<unknown>, options: SetOptions | undefined): number {
@@ -104,8 +107,7 @@ export class SyncWriter implements Writer<"sync"> {
     // Where keys coalesce, a clear of everything makes room for itself.
     if (prefix !== "" || this.#behind?.coalesces === false) this.#behind?.backpressure.admit(1);
     const version = store.versions.next();
-    const onHeld = this.#behind?.noteClear(prefix, version);
-    return store.table.clear(prefix, onHeld);
+    return this.#behind === undefined ? store.table.clear(prefix) : this.#behind.clear(prefix, version);
   }
 
   /** @throws LEAKDB_QUEUE_FULL unless a mutation of each of the slots fits */
@@ -119,18 +121,23 @@ export class SyncWriter implements Writer<"sync"> {
 
   #put(key: string, stored: unknown, expiresAt: number): number {
     this.#guard.check(key);
-    const { table } = this.#store;
-    let slot = table.find(key);
-    if (slot < 0) this.#store.checkKey(key);
+    const slot = this.#store.table.find(key);
+    if (slot < 0) return this.#putNew(key, stored, expiresAt);
     if (this.#behind?.backpressure.isFull) this.#admit([slot]);
-    if (slot < 0) slot = table.insert(key);
     return this.#apply(slot, key, stored, expiresAt);
   }
 
+  #putNew(key: string, stored: unknown, expiresAt: number): number {
+    this.#store.checkKey(key);
+    if (this.#behind?.backpressure.isFull) this.#admit([-1]);
+    return this.#apply(this.#store.table.insert(key), key, stored, expiresAt);
+  }
+
   #apply(slot: number, key: string, stored: unknown, expiresAt: number): number {
+    const behind = this.#behind;
     const version = this.#store.versions.next();
-    const marks = this.#store.table.put(slot, stored, version, expiresAt);
-    this.#behind?.notePut(slot, marks, key, stored, version, expiresAt);
+    const marks = this.#store.table.put(slot, stored, version, expiresAt, behind?.waitingMark);
+    behind?.notePut(slot, marks, key, stored, version, expiresAt);
     return version;
   }
 

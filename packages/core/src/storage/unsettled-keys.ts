@@ -8,7 +8,7 @@ import type { Item } from "../queue/item.js";
 export class UnsettledKeys {
   readonly #coalesce: boolean;
   readonly #byKey = new Map<string, { count: number; newest: number }>();
-  /** Each with the first-dirty version of what it may have cancelled. */
+  /** Each with the smallest first-dirty version of what it has cancelled and stands for, `Infinity` for none. */
   readonly #clears = new Map<Item, number>();
 
   constructor(coalesce: boolean) {
@@ -24,24 +24,35 @@ export class UnsettledKeys {
     return newest;
   }
 
-  /** The smallest first-dirty version that a clear under way covers, `Infinity` for none. */
+  /** The smallest first-dirty version that a clear under way stands for, `Infinity` for none. */
   get clearsFrom(): number {
     return this.#clears.size === 0 ? Infinity : Math.min(...this.#clears.values());
   }
 
-  /** `coveredFrom` is of clears. */
-  add(item: Item, coveredFrom = item.firstVersion): void {
+  add(item: Item): void {
     if (item.type === "clear") {
-      this.#clears.set(item, coveredFrom);
+      this.#clears.set(item, Infinity);
     } else if (!this.#coalesce) {
       const count = this.#byKey.get(item.key)?.count ?? 0;
       this.#byKey.set(item.key, { count: count + 1, newest: item.version });
     }
   }
 
-  /** What the item covered from, as `add` was told. */
+  /**
+   * What became dirty at `firstVersion` will never be sent, since a clear has cancelled it: from now on that clear
+   * stands for it, so that nobody takes it for stored before the clear is (I6).
+   */
+  cancelled(key: string, firstVersion: number): void {
+    for (const [clear, coveredFrom] of this.#clears) {
+      if (clear.version <= firstVersion || !key.startsWith(clear.key)) continue;
+      this.#clears.set(clear, Math.min(coveredFrom, firstVersion));
+      return;
+    }
+  }
+
+  /** The smallest first-dirty version that the item, which is no longer under way, stands for. */
   remove(item: Item): number {
-    const coveredFrom = this.#clears.get(item) ?? item.firstVersion;
+    const coveredFrom = Math.min(this.#clears.get(item) ?? Infinity, item.firstVersion);
     this.#clears.delete(item);
     const known = item.type === "clear" ? undefined : this.#byKey.get(item.key);
     if (known !== undefined) {

@@ -10,6 +10,8 @@ const MICROSECONDS_PER_MILLISECOND = 1_000;
 export class Versions {
   readonly #clock: Clock;
   #last = 0;
+  /** The time when the clock was last seen to have moved. */
+  #nowMs = 0;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -21,13 +23,20 @@ export class Versions {
   }
 
   next(): number {
-    const now = Math.floor(this.#clock.now() * MICROSECONDS_PER_MILLISECOND);
-    this.#last = now > this.#last ? now : this.#last + 1;
+    const nowMs = this.#clock.now();
+    if (nowMs !== this.#nowMs) this.#follow(nowMs);
+    this.#last += 1;
     return this.#last;
   }
 
   /** A version from outside, such as a backend's highest: what is issued from now on is greater. */
   observe(version: number): void {
     if (version > this.#last) this.#last = version;
+  }
+
+  /** The next version is the moment itself, unless what has been issued is ahead of the clock. */
+  #follow(nowMs: number): void {
+    this.#nowMs = nowMs;
+    this.observe(Math.floor(nowMs * MICROSECONDS_PER_MILLISECOND) - 1);
   }
 }

@@ -53,15 +53,23 @@ export class View<V, M extends Mode> {
   readonly #store: Store;
   readonly #writer: Writer<M>;
   readonly #scope: Scope;
+  /** A key is the table's key, and a value what the table holds. */
+  readonly #isPlain: boolean;
 
   constructor(store: Store, writer: Writer<M>, scope: Scope) {
     this.#store = store;
     this.#writer = writer;
     this.#scope = scope;
+    this.#isPlain = scope.prefix === "" && scope.values === "reference";
   }
 
   get(key: string, options?: KeyOptions): V | undefined {
     const store = this.#store;
+    if (options === undefined && this.#isPlain && store.isPlain) {
+      const value = store.table.get(key);
+      if (value === undefined) store.checkKey(key);
+      return value as V | undefined;
+    }
     if (store.isClosed) store.checkReadable();
     const fullKey = this.#scope.keyOf(key, options);
     const stored = store.table.get(fullKey);
@@ -69,7 +77,7 @@ export class View<V, M extends Mode> {
       store.checkKey(fullKey);
       return undefined;
     }
-    if (!store.holdsEncoded && this.#scope.values === "reference") return stored as V;
+    if (store.isPlain && this.#scope.values === "reference") return stored as V;
     return store.fromStored(stored, this.#scope.values, fullKey) as V;
   }
 

@@ -26,6 +26,7 @@ import { Lanes } from "../worker/lanes.js";
 import type { Sink } from "../worker/sink.js";
 import { DeadLetterDesk, refusalError } from "./dead-letter-desk.js";
 import type { Events } from "./events.js";
+import { HeldSlots } from "./held-slots.js";
 import type { ResolvedQueueOptions } from "./options.js";
 import type { Pipeline } from "./pipeline.js";
 import { UnsettledKeys } from "./unsettled-keys.js";
@@ -54,10 +55,9 @@ export class WriteBehind implements LaneOwner, BarrierOwner, Pipeline {
   readonly #deadLetters: DeadLetters;
   readonly #desk: DeadLetterDesk;
   readonly #unsettled: UnsettledKeys;
+  readonly #held: HeldSlots;
   readonly backpressure: Backpressure;
   readonly barriers: Barriers;
-  /** Slots with two items under way: one in a batch, or parked, and a newer one cut ahead or about to join it. */
-  readonly #doubled = new Set<number>();
   /** Something was settled since the last `flush` event. */
   #hasSettled = false;
   coalesced = 0;
@@ -67,6 +67,7 @@ export class WriteBehind implements LaneOwner, BarrierOwner, Pipeline {
   constructor(parts: WriteBehindParts) {
     this.#parts = parts;
     this.#table = parts.table;
+    this.#held = new HeldSlots(parts.table);
     this.#versions = parts.versions;
     this.coalesces = parts.options.coalesce;
     this.#maxSize = parts.options.maxSize;
@@ -97,10 +98,16 @@ export class WriteBehind implements LaneOwner, BarrierOwner, Pipeline {
     return !this.coalesces || slot < 0 || this.#table.marks(slot) === 0;
   }
 
+  /** The slot's key has been put, and its slot got the `waitingMark`; `marks` are those it had before. */
   notePut(slot: number, marks: number, key: string, value: unknown, version: number, expiry: number): void {
     if (!this.coalesces) this.#pushItem({ type: "put", key, value, version, expiresAt: expiry });
     else if ((marks & WAITING) !== 0) this.coalesced += 1;
     else this.#pushTicket(slot, key, version);
+  }
+
+  /** The mark for slots whose keys are put: they wait in a line from then on. */
+  get waitingMark(): number {
+    return this.coalesces ? WAITING : 0;
   }
 
   /** The slot's key is deleted; to be called before it is, so that the slot is held. */
@@ -108,14 +115,19 @@ export class WriteBehind implements LaneOwner, BarrierOwner, Pipeline {
     const key = this.#table.key(slot);
     if (!this.coalesces) this.#pushItem({ type: "delete", key, value: undefined, version, expiresAt: 0 });
     else if ((this.#table.marks(slot) & WAITING) !== 0) this.coalesced += 1;
-    else this.#pushTicket(slot, key, version);
+    else this.#holdTicket(slot, key, version);
   }
 
   /**
-   * A clear of memory, told before the table changes; `onHeld` of the table's clear hears what it cancels. It takes the
-   * place of waiting clears that it covers, where keys coalesce: what stands between is cancelled, or of other keys.
+   * Clears memory and the backend; how many keys were live. It takes the place of waiting clears that it covers, where
+   * keys coalesce: what stands between is cancelled, or of other keys.
    */
-  noteClear(prefix: string, version: number): (marks: number) => void {
+  clear(prefix: string, version: number): number {
+    let cancelled = 0;
+    const count = this.#table.clear(prefix, (marks) => {
+      // Its ticket stays in the line, but nothing will be written for it.
+      if ((marks & (WAITING | DETACHED)) === WAITING) cancelled += 1;
+    });
     const covered = this.coalesces ? this.#lanes.queue.takeClears(prefix) : [];
     const firstVersion = covered[0]?.firstVersion ?? version;
     const date = this.#parts.clock.now();
@@ -126,12 +138,12 @@ export class WriteBehind implements LaneOwner, BarrierOwner, Pipeline {
       this.dropped(clear);
       this.coalesced += 1;
     }
+    this.#lanes.dropCancelled();
     this.#lanes.allEnqueued();
     if (this.#lanes.queue.size >= this.#maxSize) this.#makeDue();
-    return (marks) => {
-      // Its ticket stays in the line, but nothing will be written for it.
-      if ((marks & (WAITING | DETACHED)) === WAITING) this.backpressure.remove();
-    };
+    // Last, as this may call listeners, who may write.
+    for (; cancelled > 0; cancelled -= 1) this.backpressure.remove();
+    return count;
   }
 
   /** Makes everything due and resolves when W has reached `version`. */
@@ -170,7 +182,9 @@ export class WriteBehind implements LaneOwner, BarrierOwner, Pipeline {
   }
 
   dropped(item: Item): void {
-    this.#leave(item);
+    this.#held.letGo(item.slot);
+    this.#unsettled.cancelled(item.key, this.#unsettled.remove(item));
+    this.backpressure.remove();
   }
 
   refused(item: Item, error: Error): void {
@@ -188,12 +202,11 @@ export class WriteBehind implements LaneOwner, BarrierOwner, Pipeline {
   superseded(item: Item, newer: Item): void {
     this.backpressure.remove();
     this.#unsettled.remove(item);
-    this.#letGoOf(item.slot === newer.slot ? -1 : item.slot);
-    this.#doubled.delete(newer.slot);
+    this.#held.superseded(item.slot, newer.slot);
   }
 
   isCancelled(item: Item): boolean {
-    return this.coalesces && item.slot >= 0 && (this.#table.marks(item.slot) & DETACHED) !== 0;
+    return this.#held.isCancelled(item.slot);
   }
 
   keeps(): boolean {
@@ -230,8 +243,12 @@ export class WriteBehind implements LaneOwner, BarrierOwner, Pipeline {
     this.#lanes.makeAllDue(this.#versions.last);
   }
 
-  #pushTicket(slot: number, key: string, version: number): void {
+  #holdTicket(slot: number, key: string, version: number): void {
     this.#table.mark(slot, WAITING);
+    this.#pushTicket(slot, key, version);
+  }
+
+  #pushTicket(slot: number, key: string, version: number): void {
     this.backpressure.add();
     this.#enqueued(this.#lanes.queue.pushTicket(slot, key, version));
   }
@@ -245,8 +262,7 @@ export class WriteBehind implements LaneOwner, BarrierOwner, Pipeline {
 
   #pushClear(item: Item): void {
     this.backpressure.add();
-    // What it cancels is stored when it is: W stays where it is until then (I6).
-    this.#unsettled.add(item, this.storedUpTo() + 1);
+    this.#unsettled.add(item);
     this.#lanes.queue.pushClear(item);
   }
 
@@ -257,40 +273,18 @@ export class WriteBehind implements LaneOwner, BarrierOwner, Pipeline {
     else this.#lanes.makeDue(lane, this.#versions.last);
   }
 
-  /** What the ticket stands for now: the newest state, and a delete once that has expired. */
   #readTicket(slot: number, firstVersion: number): Item | undefined {
-    const table = this.#table;
-    if ((table.marks(slot) & DETACHED) !== 0) {
-      table.unmark(slot, WAITING);
-      return undefined;
-    }
-    if ((table.marks(slot) & IN_FLIGHT) !== 0) this.#doubled.add(slot);
-    table.mark(slot, IN_FLIGHT);
-    table.unmark(slot, WAITING);
-    const value = table.liveValue(slot);
-    return newItem({
-      type: value === undefined ? "delete" : "put",
-      key: table.key(slot),
-      value,
-      version: table.version(slot),
-      expiresAt: table.expiresAt(slot),
-      // A version is the moment of its mutation, in microseconds.
-      date: Math.floor(table.version(slot) / 1_000),
-      firstVersion,
-      slot,
-    });
+    if (!this.#held.isCancelled(slot)) return this.#held.take(slot, firstVersion);
+    this.#unsettled.cancelled(this.#table.key(slot), firstVersion);
+    this.#held.leaveLine(slot);
+    return undefined;
   }
 
   /** The smallest first-dirty version that the item, now no longer under way, has covered. */
   #leave(item: Item): number {
     this.backpressure.remove();
-    this.#letGoOf(item.slot);
+    this.#held.letGo(item.slot);
     return this.#unsettled.remove(item);
-  }
-
-  /** Takes the mark of one item under way off the slot; a second item of the slot keeps it. */
-  #letGoOf(slot: number): void {
-    if (slot >= 0 && !this.#doubled.delete(slot)) this.#table.unmark(slot, IN_FLIGHT);
   }
 
   #tellKeys(item: Item): void {
@@ -324,7 +318,7 @@ export class WriteBehind implements LaneOwner, BarrierOwner, Pipeline {
     const table = this.#table;
     const known = table.find(item.key);
     const slot = known >= 0 ? known : table.insert(item.key);
-    if ((table.marks(slot) & WAITING) === 0) this.#pushTicket(slot, item.key, lineVersion);
+    if ((table.marks(slot) & WAITING) === 0) this.#holdTicket(slot, item.key, lineVersion);
     if (known < 0) table.remove(slot, item.version);
   }
 }

@@ -52,10 +52,11 @@ export function* pairsOf(
  */
 export class UpdateGuard {
   readonly #keys = new Set<string>();
+  #isUpdating = false;
 
   /** @throws TypeError when the key is being updated */
   check(key: string): void {
-    if (this.#keys.size > 0 && this.#keys.has(key)) throw this.#error();
+    if (this.#isUpdating) this.#check(key);
   }
 
   checkPrefix(prefix: string): void {
@@ -65,11 +66,17 @@ export class UpdateGuard {
   run<Result>(key: string, decide: () => Result): Result {
     this.check(key);
     this.#keys.add(key);
+    this.#isUpdating = true;
     try {
       return decide();
     } finally {
       this.#keys.delete(key);
+      this.#isUpdating = this.#keys.size > 0;
     }
+  }
+
+  #check(key: string): void {
+    if (this.#keys.has(key)) throw this.#error();
   }
 
   #error(): TypeError {

@@ -110,6 +110,11 @@ export class Lane implements LaneHands {
     this.#endPause?.();
   }
 
+  /** A clear has cancelled some of what is dirty. */
+  dropCancelled(): void {
+    this.#work.dropCancelled();
+  }
+
   /** The sink has taken something, here or in another lane. */
   sinkIsUp(): void {
     const leftBefore = this.#work.left;

@@ -43,6 +43,10 @@ export class Lanes {
     for (const lane of this.#lanes) lane.makeDue(version);
   }
 
+  dropCancelled(): void {
+    for (const lane of this.#lanes) lane.dropCancelled();
+  }
+
   hurry(): void {
     for (const lane of this.#lanes) lane.hurry();
   }

@@ -58,6 +58,15 @@ export class Parking {
     this.#followers += 1;
   }
 
+  /** A newer item of the key takes the place of the parked one, which is returned. */
+  replace(parked: Parked, item: Item): Item {
+    const older = parked.item;
+    item.attempts = older.attempts;
+    item.firstVersion = Math.min(item.firstVersion, older.firstVersion);
+    parked.item = item;
+    return older;
+  }
+
   /** The key's item is settled: its next follower takes its place, due at once, or the key is free again. */
   leave(key: string): void {
     const parked = this.#byKey.get(key);

@@ -106,7 +106,7 @@ export class WorkInHand {
   parksBefore(clear: Item): boolean {
     for (const item of this.#parking.items()) {
       // By its place in the queue, which is later than its version when it is tried again by hand.
-      const isEarlier = item.firstVersion < Math.max(clear.version, clear.firstVersion);
+      const isEarlier = item.firstVersion <= Math.max(clear.version, clear.firstVersion);
       const isCovered = isEarlier && item.key.startsWith(clear.key);
       if (isCovered && !this.#owner.isCancelled(item)) return true;
     }
@@ -141,14 +141,8 @@ export class WorkInHand {
   join(item: Item): boolean {
     const parked = item.type === "clear" ? undefined : this.#parking.get(item.key);
     if (parked === undefined) return false;
-    if (!this.#options.coalesce) {
-      this.#parking.follow(parked, item);
-      return true;
-    }
-    item.attempts = parked.item.attempts;
-    item.firstVersion = Math.min(item.firstVersion, parked.item.firstVersion);
-    this.#owner.superseded(parked.item, item);
-    parked.item = item;
+    if (this.#options.coalesce) this.#owner.superseded(this.#parking.replace(parked, item), item);
+    else this.#parking.follow(parked, item);
     return true;
   }
 
@@ -170,8 +164,10 @@ export class WorkInHand {
       const refusal = refusals.get(index);
       const failure = failures.get(index);
       if (refusal !== undefined) this.refuse(item, refusal);
-      else if (failure === undefined) this.#settle(item);
-      else if (this.#isLastAttempt(item)) this.refuse(item, failure);
+      else if (failure === undefined) {
+        this.#letGo(item);
+        this.#owner.settled(item);
+      } else if (this.#isLastAttempt(item)) this.refuse(item, failure);
       else if (item.type !== "clear") this.#park(item, failure);
       else {
         this.#batch = [item, ...this.#batch];
@@ -230,6 +226,7 @@ export class WorkInHand {
     const parked = this.#parking.park(item, error);
     parked.isSuspect = true;
     parked.isProvisional ||= this.#failedTries <= PROVISIONAL_TRIES;
+    this.dropCancelled();
     return this.failures;
   }
 
@@ -244,14 +241,15 @@ export class WorkInHand {
     this.#owner.dropped(item);
   }
 
+  /** What a clear has cancelled leaves the parking before the clear goes; what is being tried answers for itself. */
+  dropCancelled(): void {
+    for (const item of [...this.#parking.items()])
+      if (this.#owner.isCancelled(item) && !this.#batch.includes(item)) this.drop(item);
+  }
+
   refuse(item: Item, error: Error): void {
     this.#letGo(item);
     this.#owner.refused(item, error);
-  }
-
-  #settle(item: Item): void {
-    this.#letGo(item);
-    this.#owner.settled(item);
   }
 
   #letGo(item: Item): void {
@@ -326,5 +324,6 @@ export class WorkInHand {
       parked.isDue = true;
     });
     this.#owner.retrying({ error, items: 1, delayMs });
+    this.dropCancelled();
   }
 }

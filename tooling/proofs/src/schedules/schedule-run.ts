@@ -220,11 +220,11 @@ export class ScheduleRun {
     }
   }
 
-  /** I5: beside what the capacity admits, a key that is in flight or tried again may wait once more. */
+  /** I5: the capacity admits keys. One that is in flight or tried again may wait once more, and be cut ahead as well. */
   #checkBounds(): void {
     const { capacity } = this.#schedule.shape;
     const waiting = this.#storage.stats().queue?.waiting ?? 0;
-    if (waiting > 2 * capacity)
+    if (waiting > 3 * capacity)
       this.breaches.push(`I5: ${waiting} mutations wait, with a capacity of ${capacity}`);
   }
 
@@ -248,7 +248,7 @@ export class ScheduleRun {
       );
       for (const letter of storage.deadLetters()) letter.retry();
     }
-    this.#makeUp();
+    await this.#makeUp();
     await this.#drive(storage.flush({ timeout: Number.POSITIVE_INFINITY }), "the last flush");
     this.record.push({ type: "final", where: "memory", entries: entriesOf(storage) });
     this.breaches.push(...this.#through.check(valuesOf(storage), this.#schedule.shape.isThrough ? KEYS : []));
@@ -257,7 +257,7 @@ export class ScheduleRun {
   }
 
   /** What users gave up leaves memory and the backend apart, until they write it again. */
-  #makeUp(): void {
+  async #makeUp(): Promise<void> {
     for (const happening of [...this.record]) {
       if (happening.type !== "discarded") continue;
       const { operation, key } = happening;
@@ -266,6 +266,8 @@ export class ScheduleRun {
         const isPresent = this.#storage.has(each);
         this.#write({ op: "set", key: each });
         if (!isPresent) this.#write({ op: "delete", key: each });
+        // One after the other: together they may be more than the capacity.
+        await this.#drive(this.#storage.flush({ timeout: Number.POSITIVE_INFINITY }), "the making up");
       }
     }
   }
