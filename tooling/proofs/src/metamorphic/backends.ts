@@ -1,0 +1,30 @@
+/** The backends that users can install, each in an empty place of its own. */
+
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Adapter } from "@leakdb/core/adapter";
+import { sqlite } from "@leakdb/sqlite";
+import { ReferenceBackend, referenceAdapter } from "@leakdb/testkit";
+
+export interface Backend {
+  /** A fresh adapter over the same place. */
+  adapter(): Adapter;
+  dispose(): void;
+}
+
+export const BACKENDS: Readonly<Record<string, () => Backend>> = {
+  reference: () => {
+    const backend = new ReferenceBackend();
+    return { adapter: () => referenceAdapter({ backend }), dispose: () => undefined };
+  },
+  sqlite: () => inDirectory((directory) => sqlite({ filename: join(directory, "store.db") })),
+};
+
+function inDirectory(adapterIn: (directory: string) => Adapter): Backend {
+  const directory = mkdtempSync(join(tmpdir(), "leakdb-metamorphic-"));
+  return {
+    adapter: () => adapterIn(directory),
+    dispose: () => rmSync(directory, { recursive: true, force: true }),
+  };
+}
