@@ -41,8 +41,13 @@ const CAPABILITIES: Capabilities = {
  * @throws TypeError when an option is not what it should be.
  */
 export function sqlite(options: SqliteOptions): ThreadAdapter {
-  const { filename, synchronous = "NORMAL" } = options;
-  if (typeof filename !== "string") throw new TypeError("sqlite: filename must be a string");
+  if (typeof options !== "object" || options === null)
+    throw new TypeError("sqlite: options must be an object");
+  const { filename, synchronous = "NORMAL", ...others } = options;
+  for (const name of Object.keys(others))
+    throw new TypeError(`sqlite: there is no option ${JSON.stringify(name)}, only filename and synchronous`);
+  if (typeof filename !== "string")
+    throw new TypeError('sqlite: filename must be a string, as in sqlite({ filename: "app.db" })');
   if (filename === "" || filename === ":memory:") {
     throw new TypeError(
       "sqlite: a database in memory would outlive nothing; use DefaultStorage, or name a file",

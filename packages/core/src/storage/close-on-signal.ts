@@ -2,6 +2,8 @@
  * Draining at the end of the process, opt-in: Node runs no exit hook on a signal that could wait for a backend.
  */
 
+import { checkOptions, SIGNAL_OPTIONS } from "./call-options.js";
+
 export interface CloseOnSignalOptions {
   /** Default `["SIGTERM", "SIGINT"]`. */
   signals?: readonly NodeJS.Signals[] | undefined;
@@ -21,6 +23,9 @@ export interface Closable {
  * that is incomplete is a process warning. Returns what takes the listeners back.
  */
 export function closeOnSignal(storage: Closable, options: CloseOnSignalOptions = {}): () => void {
+  checkOptions(options, SIGNAL_OPTIONS);
+  if (typeof storage?.close !== "function")
+    throw new TypeError("closeOnSignal takes a storage, or another object with a close method");
   const { signals = ["SIGTERM", "SIGINT"], timeout, onClosed } = options;
   const remove = (): void => {
     for (const signal of signals) process.off(signal, onSignal);

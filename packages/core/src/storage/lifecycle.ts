@@ -7,6 +7,13 @@ import { LeakDBError } from "../errors.js";
 import type { Item } from "../queue/item.js";
 import type { DeadLetter, Unwritten } from "../reports.js";
 import { startWait, type WaitOptions } from "../wait.js";
+import {
+  CLOSE_OPTIONS,
+  checkOptions,
+  FLUSH_OPTIONS,
+  PERSISTED_OPTIONS,
+  WAIT_OPTIONS,
+} from "./call-options.js";
 import type { Engine } from "./engine.js";
 import type { StorageEvents, StorageListener } from "./events.js";
 import type { KeyOptions } from "./operations.js";
@@ -47,6 +54,9 @@ export abstract class Lifecycle<V, M extends Mode> extends View<V, M> {
   #closing: Promise<void> | undefined;
 
   constructor(engine: Engine<M>) {
+    // From JavaScript alone: the constructor of a storage with a backend is private.
+    if (engine === undefined)
+      throw new TypeError("this storage has a backend to open: use await open(options)");
     super(engine.store, engine.writer, new Scope("", engine.store.values));
     this.#engine = engine;
   }
@@ -89,6 +99,7 @@ export abstract class Lifecycle<V, M extends Mode> extends View<V, M> {
     level: DurabilityLevel = this.#levelDefault(),
     options: PersistedOptions = {},
   ): Promise<void> {
+    checkOptions(options, PERSISTED_OPTIONS);
     this.#checkVersion(version);
     const { pipeline } = this.#engine;
     const synced = this.#checkLevel(level);
@@ -104,6 +115,7 @@ export abstract class Lifecycle<V, M extends Mode> extends View<V, M> {
    * @throws as `persisted`
    */
   async flush(options: FlushOptions = {}): Promise<void> {
+    checkOptions(options, FLUSH_OPTIONS);
     const { upTo = this.version, level = this.#levelDefault() } = options;
     this.#checkVersion(upTo);
     const { pipeline } = this.#engine;
@@ -124,6 +136,7 @@ export abstract class Lifecycle<V, M extends Mode> extends View<V, M> {
    * @throws LEAKDB_TIMEOUT
    */
   async drained(options: WaitingOptions = {}): Promise<void> {
+    checkOptions(options, WAIT_OPTIONS);
     const wait = this.#waitOptions(options, "drained");
     options.signal?.throwIfAborted();
     await this.#engine.pipeline?.backpressure.drained(wait);
@@ -135,6 +148,7 @@ export abstract class Lifecycle<V, M extends Mode> extends View<V, M> {
    * @throws LEAKDB_TIMEOUT
    */
   async idle(options: WaitingOptions = {}): Promise<void> {
+    checkOptions(options, WAIT_OPTIONS);
     const wait = this.#waitOptions(options, "idle");
     options.signal?.throwIfAborted();
     await this.#engine.pipeline?.backpressure.idle(wait);
@@ -148,6 +162,7 @@ export abstract class Lifecycle<V, M extends Mode> extends View<V, M> {
   close(options: CloseOptions = {}): Promise<void> {
     if (this.#closing === undefined) {
       // A bad option must not leave the storage half closed.
+      checkOptions(options, CLOSE_OPTIONS);
       const wait = this.#waitOptions(options, "close");
       this.#closing = this.#close(wait);
     }

@@ -20,6 +20,10 @@ export class SyncWriter implements Writer<"sync"> {
     this.#behind = behind;
   }
 
+  refuse(mistake: TypeError): never {
+    throw mistake;
+  }
+
   set(scope: Scope, key: string, value: unknown, options: SetOptions | undefined): number {
     const store = this.#store;
     store.checkWritable();

@@ -50,6 +50,10 @@ export class ThroughWriter implements Writer<"promise"> {
     this.#batchMax = options.batchMax;
   }
 
+  refuse(mistake: TypeError): Promise<never> {
+    return Promise.reject(mistake);
+  }
+
   async set(scope: Scope, key: string, value: unknown, options: SetOptions | undefined): Promise<number> {
     const fullKey = this.#checkedKey(scope, key, options);
     const expiresAt = expiryOf(options, this.#store.clock.now()) ?? 0;

@@ -4,6 +4,17 @@
  */
 
 import {
+  CLEAR_OPTIONS,
+  checkOptions,
+  INCR_OPTIONS,
+  KEY_OPTIONS,
+  NAMESPACE_OPTIONS,
+  type OptionNames,
+  optionsMistake,
+  RANGE_OPTIONS,
+  SET_OPTIONS,
+} from "./call-options.js";
+import {
   type Current,
   type Decision,
   decideAdd,
@@ -71,6 +82,7 @@ export class View<V, M extends Mode> {
       return value as V | undefined;
     }
     if (store.isClosed) store.checkReadable();
+    checkOptions(options, KEY_OPTIONS);
     const fullKey = this.#scope.keyOf(key, options);
     const stored = store.table.get(fullKey);
     if (stored === undefined) {
@@ -83,6 +95,7 @@ export class View<V, M extends Mode> {
 
   has(key: string, options?: KeyOptions): boolean {
     this.#store.checkReadable();
+    checkOptions(options, KEY_OPTIONS);
     const fullKey = this.#scope.keyOf(key, options);
     const isPresent = this.#store.table.get(fullKey) !== undefined;
     if (!isPresent) this.#store.checkKey(fullKey);
@@ -98,6 +111,7 @@ export class View<V, M extends Mode> {
   }
 
   getMulti(keys: Iterable<string>, options?: KeyOptions): Map<string, V> {
+    checkOptions(options, KEY_OPTIONS);
     const found = new Map<string, V>();
     for (const key of keys) {
       const value = this.get(key, options);
@@ -119,10 +133,14 @@ export class View<V, M extends Mode> {
   }
 
   set(key: string, value: V, options?: SetOptions): Outcome<M, number> {
+    const mistake = optionsMistake(options, SET_OPTIONS);
+    if (mistake !== undefined) return this.#writer.refuse(mistake);
     return this.#writer.set(this.#scope, key, value, options);
   }
 
   setMulti(entries: EntriesInput<V>, options?: SetOptions): Outcome<M, number> {
+    const mistake = optionsMistake(options, SET_OPTIONS);
+    if (mistake !== undefined) return this.#writer.refuse(mistake);
     return this.#writer.setMulti(this.#scope, entries, options);
   }
 
@@ -147,7 +165,7 @@ export class View<V, M extends Mode> {
     fn: (value: V | undefined) => V | undefined,
     options?: SetOptions,
   ): Outcome<M, V | undefined> {
-    return this.#writer.decide(this.#scope, key, options, (current) => {
+    return this.#decide(key, options, SET_OPTIONS, (current) => {
       if (typeof fn !== "function") throw new TypeError("update takes a function of the current value");
       const expiresAt = this.#expiry(options);
       return decideUpdate(current, fn(current?.value as V | undefined), expiresAt);
@@ -163,19 +181,23 @@ export class View<V, M extends Mode> {
   }
 
   delete(key: string, options?: KeyOptions): Outcome<M, boolean> {
-    return this.#writer.decide(this.#scope, key, options, decideDelete);
+    return this.#decide(key, options, KEY_OPTIONS, decideDelete);
   }
 
   deleteMulti(keys: Iterable<string>, options?: KeyOptions): Outcome<M, number> {
+    const mistake = optionsMistake(options, KEY_OPTIONS);
+    if (mistake !== undefined) return this.#writer.refuse(mistake);
     return this.#writer.deleteMulti(this.#scope, keys, options);
   }
 
   clear(options?: ClearOptions): Outcome<M, number> {
+    const mistake = optionsMistake(options, CLEAR_OPTIONS);
+    if (mistake !== undefined) return this.#writer.refuse(mistake);
     return this.#writer.clear(this.#scope, options);
   }
 
   touch(key: string, options?: SetOptions): Outcome<M, boolean> {
-    return this.#writer.decide(this.#scope, key, options, (current) =>
+    return this.#decide(key, options, SET_OPTIONS, (current) =>
       decideTouch(current, this.#expiry(options) ?? 0),
     );
   }
@@ -185,6 +207,7 @@ export class View<V, M extends Mode> {
    * @throws TypeError or RangeError for what can be no part of a key
    */
   namespace<T = V>(prefix: string, options: NamespaceOptions = {}): NamespaceOf<T, M> {
+    checkOptions(options, NAMESPACE_OPTIONS);
     const { values = this.#scope.values } = options;
     if (values !== "reference" && values !== "copied")
       throw new TypeError(`values must be "reference" or "copied"`);
@@ -208,17 +231,29 @@ export class View<V, M extends Mode> {
       const stored = this.#store.toStored(value, this.#scope.values);
       return { stored, expiresAt: this.#expiry(options) ?? 0 };
     };
-    return this.#writer.decide(
-      this.#scope,
+    return this.#decide(
       key,
       options,
+      SET_OPTIONS,
       (current, { stored, expiresAt }: ReturnType<typeof prepare>) => decide(current, stored, expiresAt),
       prepare,
     );
   }
 
+  #decide<Result, Prepared = undefined>(
+    key: string,
+    options: KeyOptions | undefined,
+    names: OptionNames,
+    decide: (current: Current | undefined, prepared: Prepared) => Decision<Result>,
+    prepare?: () => Prepared,
+  ): Outcome<M, Result> {
+    const mistake = optionsMistake(options, names);
+    if (mistake !== undefined) return this.#writer.refuse(mistake);
+    return this.#writer.decide(this.#scope, key, options, decide, prepare);
+  }
+
   #count(key: string, sign: 1 | -1, options: IncrOptions | undefined): Outcome<M, CounterOf<V>> {
-    return this.#writer.decide(this.#scope, key, options, (current) =>
+    return this.#decide(key, options, INCR_OPTIONS, (current) =>
       decideIncr(current, sign, options, this.#expiry(options)),
     ) as Outcome<M, CounterOf<V>>;
   }
@@ -237,6 +272,7 @@ export class View<V, M extends Mode> {
     read: (slot: number, key: string) => Result,
   ): Generator<Result, void, undefined> {
     this.#store.checkReadable();
+    checkOptions(options, RANGE_OPTIONS);
     const range = tableRange(this.#scope, options);
     const limit = checkLimit(options?.limit);
     const skip = this.#scope.prefixOf(options).length;

@@ -14,6 +14,8 @@ export type Mode = "sync" | "promise";
 export type Outcome<M extends Mode, Result> = M extends "sync" ? Result : Promise<Result>;
 
 export interface Writer<M extends Mode> {
+  /** Answers a call that makes no sense: throws, or rejects. */
+  refuse(mistake: TypeError): Outcome<M, never>;
   set(scope: Scope, key: string, value: unknown, options: SetOptions | undefined): Outcome<M, number>;
   setMulti(scope: Scope, entries: EntriesInput<unknown>, options: SetOptions | undefined): Outcome<M, number>;
   /** Carries out what `decide` makes of the entry as it is then, and of what `prepare` made at the call. */
