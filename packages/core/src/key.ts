@@ -43,6 +43,12 @@ export function checkPrefix(prefix: unknown): asserts prefix is string {
   if (prefix !== "") checkKey(prefix);
 }
 
+/** A part of a key, such as a bound of a range, that may be of any length. @throws TypeError */
+export function checkKeyPart(name: string, part: unknown): asserts part is string {
+  if (typeof part !== "string") throw new TypeError(`${name} must be a string, not ${typeName(part)}`);
+  if (!part.isWellFormed()) throw new TypeError(`${name} must be well-formed: this one has a lone surrogate`);
+}
+
 function typeName(value: unknown): string {
   return value === null ? "null" : typeof value;
 }

@@ -136,8 +136,9 @@ test("the operation after a perhaps-applied one loads the record and rewrites it
   expect(storage.get("a")).toBe(1);
   expect(await storage.incr("a")).toBe(10);
   await clock.settle();
-  expect(recording.calls.map(({ operation }) => operation)).toEqual(["load", "write", "write"]);
-  expect(recording.calls[0]?.keys).toEqual(["a"]);
+  const calls = recording.calls.filter(({ operation }) => operation !== "close" && operation !== "open");
+  expect(calls.map(({ operation }) => operation)).toEqual(["load", "write", "write"]);
+  expect(calls[0]?.keys).toEqual(["a"]);
   const [rewrite, increment] = recording.batches.flat();
   expect(rewrite?.version).toBeGreaterThan(applied);
   expect(increment?.version).toBeGreaterThan(rewrite?.version ?? Infinity);

@@ -41,6 +41,8 @@ export class Barriers {
   readonly #byKey = new Map<string, Set<Waiter>>();
   #toSync: Waiter[] = [];
   #isSyncing = false;
+  /** Nothing will be stored any more: what new waiters are told at once. */
+  #endedBy: LeakDBError | undefined;
 
   constructor(owner: BarrierOwner) {
     this.#owner = owner;
@@ -66,6 +68,7 @@ export class Barriers {
     };
     const isStored = key === undefined ? this.#owner.storedUpTo() >= version : ofKey === undefined;
     if (isStored) this.#stored(waiter);
+    else if (this.#endedBy !== undefined) waiter.wait.reject(this.#endedBy);
     else if (key === undefined) push(this.#byVersion, waiter);
     else this.#waitersOf(key).add(waiter);
     return waiter.wait.promise;
@@ -73,6 +76,7 @@ export class Barriers {
 
   /** Nothing will be stored any more: whoever still waits is told. */
   end(error: LeakDBError): void {
+    this.#endedBy = error;
     for (const waiter of [...this.#byVersion]) waiter.wait.reject(error);
     for (const waiters of [...this.#byKey.values()])
       for (const waiter of [...waiters]) waiter.wait.reject(error);

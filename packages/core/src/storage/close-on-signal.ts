@@ -2,6 +2,7 @@
  * Draining at the end of the process, opt-in: Node runs no exit hook on a signal that could wait for a backend.
  */
 
+import { asError } from "../worker/adapter-session.js";
 import { checkOptions, SIGNAL_OPTIONS } from "./call-options.js";
 
 export interface CloseOnSignalOptions {
@@ -30,7 +31,7 @@ export function closeOnSignal(storage: Closable, options: CloseOnSignalOptions =
   const remove = (): void => {
     for (const signal of signals) process.off(signal, onSignal);
   };
-  const warn = (error: unknown): void => process.emitWarning(error instanceof Error ? error : String(error));
+  const warn = (error: unknown): void => process.emitWarning(asError(error));
   let isClosing = false;
   const onSignal = (signal: NodeJS.Signals): void => {
     if (isClosing) return;

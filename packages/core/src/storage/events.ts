@@ -19,16 +19,24 @@ export interface StorageEvents {
   close: [];
 }
 
+const EVENT_NAMES: ReadonlySet<string> = new Set<keyof StorageEvents>([
+  ...(["drain", "flush", "retry", "deadLetter", "fault", "close"] as const),
+]);
+
 export type StorageListener<Name extends keyof StorageEvents> = (...args: StorageEvents[Name]) => void;
 
 export class Events {
   readonly #emitter = new EventEmitter();
 
+  /** @throws TypeError for an event that does not exist, and would be waited for in vain */
   on<Name extends keyof StorageEvents>(name: Name, listener: StorageListener<Name>): void {
+    checkName(name);
     this.#emitter.on(name, listener as (...args: unknown[]) => void);
   }
 
+  /** @throws as `on` */
   once<Name extends keyof StorageEvents>(name: Name, listener: StorageListener<Name>): void {
+    checkName(name);
     this.#emitter.once(name, listener as (...args: unknown[]) => void);
   }
 
@@ -48,4 +56,9 @@ export class Events {
       }
     }
   }
+}
+
+function checkName(name: string): void {
+  if (!EVENT_NAMES.has(name))
+    throw new TypeError(`there is no event ${JSON.stringify(name)}, only ${[...EVENT_NAMES].join(", ")}`);
 }

@@ -145,7 +145,9 @@ export function resolveMemoryOptions(options: MemoryOptions): ResolvedMemoryOpti
   if (typeof codec?.encode !== "function" || typeof codec.decode !== "function") {
     throw new TypeError("codec must have the functions encode and decode");
   }
-  if (typeof clock?.now !== "function") throw new TypeError("clock must have the function now");
+  for (const name of ["now", "setTimeout", "clearTimeout"] as const) {
+    if (typeof clock?.[name] !== "function") throw new TypeError(`clock must have the function ${name}`);
+  }
   return { values, codec, clock };
 }
 
@@ -154,7 +156,8 @@ export function resolveQueueOptions(options: QueueOptions, coalesceDefault: bool
   const eachAlone = maxSize === 1;
   const { coalesce = coalesceDefault && !eachAlone, retry = {} } = options;
   if (typeof coalesce !== "boolean") throw new TypeError("coalesce must be true or false");
-  if (typeof retry !== "object" || retry === null) throw new TypeError("retry must be an object");
+  if (typeof retry !== "object" || retry === null || Array.isArray(retry))
+    throw new TypeError("retry must be an object");
   for (const name of Object.keys(retry)) {
     if (!RETRY_OPTIONS.includes(name)) {
       throw new TypeError(`there is no option retry.${name}, only ${RETRY_OPTIONS.join(", ")}`);

@@ -34,6 +34,10 @@ export class QueueStorage<V = unknown> extends Lifecycle<V, "sync"> implements R
       prototype.workerProcessBatch !== QueueStorage.prototype.workerProcessBatch;
     const isSingle =
       options.workerProcess !== undefined || prototype.workerProcess !== QueueStorage.prototype.workerProcess;
+    for (const name of ["workerProcess", "workerProcessBatch"] as const) {
+      if (options[name] !== undefined && typeof options[name] !== "function")
+        throw new TypeError(`${name} must be a function`);
+    }
     if (!isBatch && !isSingle) {
       throw new TypeError(
         "QueueStorage needs workerProcess or workerProcessBatch, as an option or an override",

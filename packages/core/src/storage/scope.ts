@@ -3,7 +3,7 @@
  * and back.
  */
 
-import { checkKey, checkPrefix } from "../key.js";
+import { checkKey, checkKeyPart, checkPrefix } from "../key.js";
 import type { KeyOptions, RangeOptions } from "./operations.js";
 import type { ValuePolicy } from "./options.js";
 
@@ -39,7 +39,7 @@ export function tableRange(scope: Scope, options: RangeOptions | undefined): Ran
   if (options === undefined) return base === "" ? undefined : { prefix: base };
   const { prefix, gt, gte, lt, lte, reverse } = options;
   for (const [name, bound] of Object.entries({ prefix, gt, gte, lt, lte })) {
-    if (bound !== undefined && typeof bound !== "string") throw new TypeError(`${name} must be a string`);
+    if (bound !== undefined) checkKeyPart(name, bound);
   }
   if (reverse !== undefined && typeof reverse !== "boolean")
     throw new TypeError("reverse must be true or false");

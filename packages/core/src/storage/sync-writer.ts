@@ -3,6 +3,7 @@
  * checks come before the first change, so an operation that throws has changed nothing (I8).
  */
 
+import { checkKeyPart } from "../key.js";
 import { type Current, type Decision, expiryOf } from "./decisions.js";
 import type { ClearOptions, EntriesInput, KeyOptions, SetOptions } from "./operations.js";
 import type { Scope } from "./scope.js";
@@ -44,6 +45,8 @@ export class SyncWriter implements Writer<"sync"> {
       this.#guard.check(fullKey);
       stored.set(fullKey, this.#store.toStored(value, scope.values));
     }
+    // The caller's iterable may have run anything, a close as well.
+    this.#store.checkWritable();
     this.#admit([...stored.keys()].map((key) => table.find(key)));
     const inserted: number[] = [];
     try {
@@ -90,17 +93,23 @@ export class SyncWriter implements Writer<"sync"> {
   deleteMulti(scope: Scope, keys: Iterable<string>, options: KeyOptions | undefined): number {
     const store = this.#store;
     store.checkWritable();
-    const slots = new Set<number>();
+    const fullKeys = new Set<string>();
     for (const key of keys) {
       const fullKey = scope.keyOf(key, options);
-      const slot = store.table.find(fullKey);
-      if (slot < 0) store.checkKey(fullKey);
+      store.checkKey(fullKey);
       this.#guard.check(fullKey);
-      if (slot >= 0 && store.table.liveValue(slot) !== undefined) slots.add(slot);
+      fullKeys.add(fullKey);
+    }
+    // Only now, as the caller's iterable may have run anything.
+    store.checkWritable();
+    const slots: number[] = [];
+    for (const key of fullKeys) {
+      const slot = store.table.find(key);
+      if (slot >= 0 && store.table.liveValue(slot) !== undefined) slots.push(slot);
     }
     this.#admit(slots);
     for (const slot of slots) this.#remove(slot);
-    return slots.size;
+    return slots.length;
   }
 
   clear(scope: Scope, options: ClearOptions | undefined): number {
@@ -169,6 +178,6 @@ export function currentOf(store: Store, scope: Scope, key: string): Current | un
 /** The prefix of the table's keys that a clear covers. @throws TypeError */
 export function clearedPrefix(scope: Scope, options: ClearOptions | undefined): string {
   const prefix = options?.prefix ?? "";
-  if (typeof prefix !== "string") throw new TypeError("prefix must be a string");
+  checkKeyPart("prefix", prefix);
   return scope.prefixOf(options) + prefix;
 }

@@ -55,9 +55,11 @@ export class ThroughWriter implements Writer<"promise"> {
   }
 
   async set(scope: Scope, key: string, value: unknown, options: SetOptions | undefined): Promise<number> {
-    const fullKey = this.#checkedKey(scope, key, options);
+    this.#store.checkWritable();
     const expiresAt = expiryOf(options, this.#store.clock.now()) ?? 0;
+    const fullKey = scope.keyOf(key, options);
     const stored = this.#store.toStored(value, scope.values);
+    this.#checkKey(fullKey);
     return this.#inTurn(this.#through.chains.enter([fullKey]), () =>
       this.#write([{ type: "put", key: fullKey, stored, expiresAt }]),
     );
@@ -153,9 +155,13 @@ export class ThroughWriter implements Writer<"promise"> {
   #checkedKey(scope: Scope, key: string, options: KeyOptions | undefined): string {
     this.#store.checkWritable();
     const fullKey = scope.keyOf(key, options);
+    this.#checkKey(fullKey);
+    return fullKey;
+  }
+
+  #checkKey(fullKey: string): void {
     this.#store.checkKey(fullKey);
     this.#guard.check(fullKey);
-    return fullKey;
   }
 
   /** Runs an operation once it is at the head of its chains. @throws LEAKDB_QUEUE_FULL, LEAKDB_TIMEOUT */

@@ -7,6 +7,9 @@ import type { Clock } from "../clock.js";
 
 const MICROSECONDS_PER_MILLISECOND = 1_000;
 
+/** The year 2253: what is issued beyond is counted on, and leaves room for two years of a million writes a second. */
+const VERSION_OF_CLOCK_MAX = Number.MAX_SAFE_INTEGER - 6e13;
+
 export class Versions {
   readonly #clock: Clock;
   #last = 0;
@@ -37,6 +40,8 @@ export class Versions {
   /** The next version is the moment itself, unless what has been issued is ahead of the clock. */
   #follow(nowMs: number): void {
     this.#nowMs = nowMs;
-    this.observe(Math.floor(nowMs * MICROSECONDS_PER_MILLISECOND) - 1);
+    const version = Math.floor(nowMs * MICROSECONDS_PER_MILLISECOND) - 1;
+    // A clock that is wrong by centuries for a moment must not use up all versions there are.
+    if (version < VERSION_OF_CLOCK_MAX) this.observe(version);
   }
 }

@@ -278,7 +278,10 @@ export class View<V, M extends Mode> {
     const skip = this.#scope.prefixOf(options).length;
     const { table } = this.#store;
     const slots = range === undefined ? table.slots() : table.orderedSlots(range);
-    return visit(slots, limit, (slot) => read(slot, table.key(slot).slice(skip)));
+    return visit(slots, limit, (slot) => {
+      this.#store.checkReadable();
+      return read(slot, table.key(slot).slice(skip));
+    });
   }
 }
 

@@ -17,7 +17,7 @@ import { type BarrierOwner, Barriers } from "../queue/barriers.js";
 import type { Item } from "../queue/item.js";
 import type { DeadLetter } from "../reports.js";
 import { startWait, type WaitOptions } from "../wait.js";
-import type { AdapterSession } from "../worker/adapter-session.js";
+import { type AdapterSession, asError } from "../worker/adapter-session.js";
 import type { LaneOwner, Retry } from "../worker/lane-owner.js";
 import { Lanes } from "../worker/lanes.js";
 import type { Sink, SinkResult } from "../worker/sink.js";
@@ -159,7 +159,8 @@ export class WriteThrough implements LaneOwner, BarrierOwner, Pipeline {
     if (pending !== undefined) pending.tries += 1;
     const isOver = (pending?.tries ?? 0) >= this.#parts.options.maxAttempts || pending?.isOverdue !== false;
     if (kind === "transient" && !isOver) return true;
-    this.#take(item)?.reject(kind === "ambiguous" ? perhapsApplied(error) : unavailable(error));
+    // After an ambiguous failure it has been answered already.
+    this.#take(item)?.reject(unavailable(error));
     return false;
   }
 
@@ -212,12 +213,19 @@ export class WriteThrough implements LaneOwner, BarrierOwner, Pipeline {
           mark(batch, false);
           return result;
         } catch (error) {
-          // What may have been applied is not taken back as unsent while the adapter is reopened.
-          if (failureKind(error) !== "ambiguous") mark(batch, false);
+          if (failureKind(error) === "ambiguous") this.#perhapsApplied(batch, asError(error), sink);
+          else mark(batch, false);
           throw error;
         }
       },
     };
+  }
+
+  /** Nobody waits for the reopening, which may take for ever; but it has begun, so that whoever asks now waits for it. */
+  #perhapsApplied(batch: readonly Item[], error: Error, sink: Sink): void {
+    // The lane asks for the same one, and sees to its failure.
+    sink.recover(error).catch(() => undefined);
+    for (const item of batch) this.#take(item)?.reject(perhapsApplied(error));
   }
 
   #take(item: Item): Pending | undefined {

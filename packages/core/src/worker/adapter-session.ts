@@ -10,6 +10,7 @@
  * reopening (I2, I10).
  */
 
+import { inspect, types } from "node:util";
 import {
   type Adapter,
   AdapterError,
@@ -69,6 +70,7 @@ export class AdapterSession {
     const state = await this.#deadline("open", (signal) =>
       this.adapter.open({ clock, signal, limits: { batchMax, batchBytesMax }, report: onFault }),
     );
+    checkState(state);
     if (this.#storeId !== undefined && state.storeId !== this.#storeId) {
       throw new AdapterError("the backend is not the one that was open before: it has another store id", {
         kind: "transient",
@@ -196,11 +198,34 @@ export class AdapterSession {
   }
 }
 
-/** Whatever was thrown, as an `Error` with a message. */
+/** An adapter that answers nonsense, or a backend whose highest version no other could follow. @throws AdapterError */
+function checkState({ storeId, highVersion }: AdapterState): void {
+  const isVersion =
+    Number.isSafeInteger(highVersion) && highVersion >= 0 && highVersion < Number.MAX_SAFE_INTEGER;
+  if (typeof storeId === "string" && isVersion) return;
+  const what = isVersion
+    ? "a store id that is no string"
+    : `the version ${shown(highVersion)} as its highest`;
+  throw new AdapterError(`the backend answers ${what}: restore a backup, or mend the adapter`, {
+    kind: "permanent",
+    code: "LEAKDB_CORRUPTION",
+  });
+}
+
+/** Whatever was thrown, as an `Error` with a message. Never throws itself. */
 export function asError(thrown: unknown): Error {
-  return thrown instanceof Error
-    ? thrown
-    : new Error(`something that is no Error was thrown: ${String(thrown)}`);
+  if (isError(thrown)) return thrown;
+  return new Error(`something that is no Error was thrown: ${shown(thrown)}`, { cause: thrown });
+}
+
+function isError(thrown: unknown): thrown is Error {
+  // A proxy may refuse to be asked.
+  return !types.isProxy(thrown) && thrown instanceof Error;
+}
+
+/** As text, whatever it is: `String` throws for an object without prototype. */
+function shown(value: unknown): string {
+  return typeof value === "string" ? value : inspect(value, { depth: 0 });
 }
 
 /** The user's error for a failed opening, with the adapter's own code where it has a more telling one. */

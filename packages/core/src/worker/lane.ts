@@ -249,8 +249,8 @@ export class Lane implements LaneHands {
       const kind = failureKind(thrown);
       if (kind === "ambiguous") await this.#sink.recover(error);
       const failures = this.#work.failed(part, error, kind);
-      if (kind === "ambiguous" && !isTimeout(error) && (await this.#sink.isUp(part)))
-        this.#work.chargeAlone(part);
+      const isItsOwn = failures > 0 && kind === "ambiguous" && !isTimeout(error);
+      if (isItsOwn && (await this.#sink.isUp(part))) this.#work.chargeAlone(part);
       // A backend that refuses one thing is up.
       if (kind === "permanent" && part.length === 1) this.#onUp();
       this.#owner.answered();

@@ -212,7 +212,8 @@ export class HeldAdapter implements Adapter {
     if (!this.#leave(write)) return;
     // What has been applied already cannot be taken back by saying so.
     const kind = write.isApplied || how === "lost-reply" ? "ambiguous" : how;
-    this.#record.push({ type: "injected", what: kind });
+    // After the abort its silence has been told of, and nobody hears how it ends.
+    if (!write.isAborted) this.#record.push({ type: "injected", what: kind });
     this.#record.push({ type: "answered", call: write.call, isStored: false, refused: [] });
     if (kind === "transient" || kind === "permanent" || kind === "ambiguous") {
       write.reject(new AdapterError(`the schedule says ${kind}`, { kind }));
