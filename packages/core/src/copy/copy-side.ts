@@ -105,8 +105,8 @@ export class CopySide {
     const key = JSON.stringify(batch[refusal.index ?? 0]?.key);
     throw new LeakDBError(
       "LEAKDB_ADAPTER_REJECTED",
-      `${this.name} refuses ${key} for good: ${asError(refusal.error).message}; change or delete it at its source, or ` +
-        "copy to another adapter",
+      `${this.name} refuses ${key} for good: ${asError(refusal.error).message}; change or delete it in the source, ` +
+        "then copy to a new store, or copy to another adapter",
       { cause: refusal.error },
     );
   }
