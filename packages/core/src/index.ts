@@ -8,6 +8,8 @@ export { systemClock } from "./clock.js";
 export type { Codec } from "./codec/codec.js";
 export { jsonCodec } from "./codec/json-codec.js";
 export { msgpackCodec } from "./codec/msgpack-codec.js";
+export { copy } from "./copy/copy.js";
+export type { CopyOptions, CopyProgress, CopyReport } from "./copy/copy-options.js";
 export { ERROR_CODES, type ErrorCode, isLeakDBError, LeakDBError } from "./errors.js";
 export { isKey } from "./key.js";
 export type { DeadLetter, Unwritten } from "./reports.js";

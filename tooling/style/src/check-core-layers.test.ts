@@ -12,6 +12,7 @@ test.each([
   ["storage/engine.ts", "../queue/line.js"],
   ["storage/engine.ts", "../errors.js"],
   ["storage/engine.ts", "./options.js"],
+  ["copy/copy.ts", "../storage/options.js"],
   ["worker/lane.ts", "../queue/item.js"],
   ["worker/lane.ts", "../journal/segment.js"],
   ["journal/segment.ts", "../codec/codec.js"],
@@ -35,6 +36,7 @@ test.each([
   ["adapter.ts", "./codec/codec.js"],
   ["clock.ts", "./storage/engine.js"],
   ["storage/engine.ts", "../index.js"],
+  ["storage/engine.ts", "../copy/copy.js"],
 ])("%s may not import %s", (path, imported) => {
   expect(messages(path, imported)).toHaveLength(1);
 });

@@ -2,6 +2,7 @@
  * Inside core the folders form layers; each may import what stands below it and listed beside it, never upwards:
  *
  *     index.ts
+ *       copy             storage (its options and events) · memory · worker
  *       storage          memory · queue · worker · journal · codec
  *         worker         queue · journal · codec
  *           queue        codec          memory   codec          (these two never import each other)
@@ -19,6 +20,7 @@ const SOURCES = "packages/core/src/";
 
 /** What each folder may import, besides itself and the leaf files. */
 const BELOW: Readonly<Record<string, readonly string[]>> = {
+  copy: ["storage", "memory", "worker"],
   storage: ["memory", "queue", "worker", "journal", "codec"],
   worker: ["queue", "journal", "codec"],
   memory: ["codec"],

@@ -298,6 +298,20 @@ describe("opening", () => {
     await expect(opening).rejects.toThrow("enough");
     await adapter.open(context);
   });
+
+  it("that is given up holds close until the thread is done with it", async () => {
+    const { adapter, context, cells, release } = fixture({ blockOpenAt: 1 });
+    const abort = new AbortController();
+    const opening = adapter.open({ ...context, signal: abort.signal }).catch((error: Error) => error.message);
+    await until(() => cells[OPENINGS] === 1);
+    abort.abort(new Error("enough"));
+    const closed = adapter.close();
+    expect(await Promise.race([closed.then(() => "closed"), turns(20)])).toBe("waiting");
+    release();
+    await closed;
+    expect(await opening).toBe("enough");
+    await adapter.open(context);
+  });
 });
 
 describe("the process", () => {

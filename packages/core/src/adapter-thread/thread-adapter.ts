@@ -62,6 +62,7 @@ class AdapterOnThread implements ThreadAdapter {
   #link: ThreadLink | undefined;
   #storeId = "";
   #restart: Promise<ThreadLink> | undefined;
+  #opening: Promise<unknown> | undefined;
   #closed: Promise<void> | undefined;
 
   constructor(options: ThreadAdapterOptions) {
@@ -78,7 +79,9 @@ class AdapterOnThread implements ThreadAdapter {
     await this.#closed?.catch(() => undefined);
     this.#closed = undefined;
     try {
-      const { link, state } = await this.#start(context, context.signal);
+      const opening = this.#start(context, context.signal);
+      this.#opening = opening;
+      const { link, state } = await opening;
       this.#link = link;
       this.#storeId = state.storeId;
       return state;
@@ -137,7 +140,8 @@ class AdapterOnThread implements ThreadAdapter {
 
   async #close(): Promise<void> {
     this.#context = undefined;
-    // A restart under way would bring up a thread after this close.
+    // An opening that was given up, or a restart under way, would bring up a thread after this close.
+    await this.#opening?.catch(() => undefined);
     await this.#restart?.catch(() => undefined);
     const link = this.#link;
     this.#link = undefined;

@@ -10,7 +10,7 @@ const OPENINGS = 0;
 const GATE = 1;
 const WRITES_DONE = 2;
 
-serveAdapter(({ shared, otherStoreAt, failOpenAt }) => {
+serveAdapter(({ shared, otherStoreAt, failOpenAt, blockOpenAt }) => {
   const cells = new Int32Array(shared);
   const records = new Map();
   let context;
@@ -52,6 +52,7 @@ serveAdapter(({ shared, otherStoreAt, failOpenAt }) => {
     async open(given) {
       context = given;
       const openings = Atomics.add(cells, OPENINGS, 1) + 1;
+      if (openings === blockOpenAt) Atomics.wait(cells, GATE, 0);
       if (openings === failOpenAt)
         throw new AdapterError("not now", { kind: "transient", code: "LEAKDB_LOCKED" });
       return { storeId: openings === otherStoreAt ? "other" : "store", highVersion: 5, bytes: 6 };

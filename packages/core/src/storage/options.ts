@@ -112,11 +112,14 @@ const QUEUE_OPTIONS = [
 
 const RETRY_OPTIONS = ["maxAttempts", "backoff", "maxBackoff"];
 
-/** The options each kind of storage takes. */
-export const OPTION_NAMES: Readonly<Record<"memory" | "queue" | "persistent", readonly string[]>> = {
+const COPY_OPTIONS = ["batchMax", "batchBytesMax", "openTimeout", "writeTimeout", "retry", "clock"];
+
+/** The options each kind of storage takes, and those of `copy`. */
+export const OPTION_NAMES: Readonly<Record<"memory" | "queue" | "persistent" | "copy", readonly string[]>> = {
   memory: MEMORY_OPTIONS,
   queue: [...MEMORY_OPTIONS, ...QUEUE_OPTIONS, "workerProcess", "workerProcessBatch"],
   persistent: [...MEMORY_OPTIONS, ...QUEUE_OPTIONS, "adapter", "openTimeout", "onProgress"],
+  copy: [...COPY_OPTIONS, "verify", "signal", "onProgress", "onFault"],
 };
 
 /**
@@ -183,19 +186,19 @@ export function resolveQueueOptions(options: QueueOptions, coalesceDefault: bool
   };
 }
 
-/** The adapter, checked to have the shape of one before anything is opened. */
-export function resolveAdapter(adapter: Adapter | undefined): Adapter {
+/** The adapter, checked to have the shape of one before anything is opened. `argument` is what the caller named it. */
+export function resolveAdapter(adapter: Adapter | undefined, argument = "adapter"): Adapter {
   for (const name of ["open", "write", "load", "scan", "sync", "close"] as const) {
     if (typeof adapter?.[name] !== "function") {
       throw new TypeError(
-        `adapter must be an adapter, such as sqlite({ filename }); it has no function ${name}`,
+        `${argument} must be an adapter, such as sqlite({ filename }); it has no function ${name}`,
       );
     }
   }
   const valid = adapter as Adapter;
   const { lanesMax, levels, maxKeyBytes, maxValueBytes } = valid.capabilities ?? {};
   if (!(lanesMax >= 1) || !Array.isArray(levels) || !(maxKeyBytes > 0) || !(maxValueBytes > 0)) {
-    throw new TypeError("adapter.capabilities must give lanesMax, levels, maxKeyBytes and maxValueBytes");
+    throw new TypeError(`${argument}.capabilities must give lanesMax, levels, maxKeyBytes and maxValueBytes`);
   }
   return valid;
 }

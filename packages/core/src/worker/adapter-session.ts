@@ -34,6 +34,8 @@ export interface SessionOptions {
   readonly batchBytesMax: number;
   /** Told of every background failure (I10). */
   readonly onFault: (error: Error) => void;
+  /** Ends every call but `close`, which then rejects with its reason. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Adapters that a storage has open: a second storage over the same object would close the first one's connection. */
@@ -108,9 +110,11 @@ export class AdapterSession {
     return this.#deadline("load", () => this.adapter.load(keys));
   }
 
-  /** Every record, in pages, each with the deadline of a call. */
-  async *scan(): AsyncGenerator<readonly StoredRecord[], void, undefined> {
-    const pages = this.adapter.scan({})[Symbol.asyncIterator]();
+  /** Every record, or those after a key, in pages, each with the deadline of a call. */
+  async *scan(
+    range: { readonly after?: string } = {},
+  ): AsyncGenerator<readonly StoredRecord[], void, undefined> {
+    const pages = this.adapter.scan(range)[Symbol.asyncIterator]();
     try {
       for (;;) {
         const next = await this.#deadline("scan", () => pages.next());
@@ -142,6 +146,13 @@ export class AdapterSession {
     return this.#reopening;
   }
 
+  /** Closes and opens, once: after it nothing sent earlier may take effect. Answers nothing when it is closed meanwhile. */
+  async restart(): Promise<AdapterState | undefined> {
+    await Promise.all(this.#writing);
+    await this.#deadline("close", () => this.adapter.close());
+    return this.#closing ? undefined : this.open();
+  }
+
   /** Ends a reopening, then closes the adapter. Idempotent. */
   close(): Promise<void> {
     this.#closing ??= this.#close();
@@ -160,12 +171,9 @@ export class AdapterSession {
 
   async #reopen(cause: unknown): Promise<void> {
     this.#options.onFault(asError(cause));
-    await Promise.all(this.#writing);
     for (let failures = 1; !this.#closing; failures += 1) {
       try {
-        await this.#deadline("close", () => this.adapter.close());
-        if (this.#closing) return;
-        await this.open();
+        await this.restart();
         return;
       } catch (error) {
         this.#options.onFault(asError(error));
@@ -189,12 +197,14 @@ export class AdapterSession {
   #deadline<T>(call: keyof Adapter, start: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const { clock, writeTimeoutMs, openTimeoutMs } = this.#options;
     const timeoutMs = call === "open" || call === "scan" ? openTimeoutMs : writeTimeoutMs;
+    const signal = call === "close" ? undefined : this.#options.signal;
+    signal?.throwIfAborted();
     const timeoutError = (): Error =>
       new AdapterError(`${this.adapter.name}: no answer to ${call} within ${timeoutMs} ms`, {
         kind: "ambiguous",
         code: "LEAKDB_TIMEOUT",
       });
-    return withDeadline({ clock, timeoutMs, timeoutError }, start);
+    return withDeadline({ clock, timeoutMs, signal, timeoutError }, start);
   }
 }
 
@@ -230,17 +240,23 @@ function shown(value: unknown): string {
 
 /** The user's error for a failed opening, with the adapter's own code where it has a more telling one. */
 export function openError(cause: unknown, name: string): LeakDBError {
-  const error = asError(cause);
-  if (isLeakDBError(error)) return error;
-  const { code } = error as Partial<AdapterError>;
-  if (code !== undefined && TELLING_CODES.has(code)) return new LeakDBError(code, error.message, { cause });
-  return new LeakDBError("LEAKDB_OPEN_FAILED", `${name} could not be opened: ${error.message}`, { cause });
+  const message = `${name} could not be opened: ${asError(cause).message}`;
+  return tellingError(cause) ?? new LeakDBError("LEAKDB_OPEN_FAILED", message, { cause });
 }
 
-/** Codes of an adapter's error that say more to the user than that the opening failed. */
+/** Codes of an adapter's error that say more to the user than that the call failed. */
 const TELLING_CODES: ReadonlySet<ErrorCode> = new Set([
   "LEAKDB_LOCKED",
   "LEAKDB_FENCED",
   "LEAKDB_CORRUPTION",
   "LEAKDB_NOT_SUPPORTED",
 ]);
+
+/** The user's error where what an adapter threw says it all; `undefined` where core has to. */
+export function tellingError(cause: unknown): LeakDBError | undefined {
+  const error = asError(cause);
+  if (isLeakDBError(error)) return error;
+  const { code } = error as Partial<AdapterError>;
+  if (code === undefined || !TELLING_CODES.has(code)) return undefined;
+  return new LeakDBError(code, error.message, { cause });
+}

@@ -10,7 +10,7 @@ import { asError } from "./adapter-session.js";
 import type { Failed, Sink, SinkResult } from "./sink.js";
 
 /** What a record costs beside its key and value, as far as the size of a batch is concerned. */
-const RECORD_OVERHEAD_BYTES = 32;
+export const RECORD_OVERHEAD_BYTES = 32;
 
 export class AdapterSink implements Sink {
   readonly #session: AdapterSession;
