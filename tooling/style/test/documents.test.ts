@@ -1,7 +1,8 @@
 /**
  * The documents hold what they say: links lead somewhere, TypeScript samples compile in strict mode, and samples run
  * as they stand, against what was built. A sample is one fenced block and a whole program; a block that others import
- * has its file name after the language. A server does not end, so it is not run.
+ * has its file name after the language. A server does not end, so it is not run; a
+ * thread's file runs with the sample that starts it.
  */
 
 import { execFileSync } from "node:child_process";
@@ -26,6 +27,10 @@ const FENCE = /^( *)```(ts|js)(?: (\S+))?\n([\s\S]*?)^\1```$/gm;
 const LINK = /\]\(([^)#\s]+)(?:#[^)]*)?\)/g;
 /** The conformance suite is among the samples; the others take half a second. */
 const RUN_LIMIT_MS = 60_000;
+/** What is shown here is tested there. */
+const SHOWN = "apps/examples/src/files-adapter";
+/** Cases of the conformance suite that samples run; `apps/examples` runs all of them on the same files. */
+const CASES = "^(open and close|faults|ownership): |kill";
 
 interface Sample {
   readonly place: string;
@@ -45,7 +50,7 @@ const folder = mkdtempSync(join(tmpdir(), "leakdb-samples-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const samples = documents.flatMap(samplesOf);
-const runnable = samples.filter(({ file }) => file !== "server.mjs");
+const runnable = samples.filter(({ file }) => file !== "server.mjs" && !file.endsWith("-thread.ts"));
 let diagnostics: readonly ts.Diagnostic[];
 beforeAll(() => {
   makeProject();
@@ -65,11 +70,33 @@ describe("the documents", () => {
     expect(diagnostics.map(diagnosticText)).toEqual([]);
   });
 
+  test("show the files of the example adapter as they are", () => {
+    const names = readdirSync(join(ROOT, SHOWN)).filter((name) => name !== "speed.ts");
+    const shown = samples.filter(({ file }) => names.includes(file)).map(({ file, code }) => [file, code]);
+    const there = names.map((name) => [name, readFileSync(join(ROOT, SHOWN, name), "utf8")]);
+    expect(Object.fromEntries(shown)).toEqual(Object.fromEntries(there));
+  });
+
+  test("quote the adapter contract by its lines", () => {
+    const contract = readFileSync(join(ROOT, "packages/core/src/adapter.ts"), "utf8").split("\n");
+    const quoted = samples.find(({ file }) => file === "contract.ts")?.code ?? "";
+    const lines = quoted.split("\n").filter((line) => !line.startsWith("import "));
+    expect(lines.length).toBeGreaterThan(50);
+    expect(
+      lines.map((line) => line.replace(/ \/\/ .*$/, "")).filter((line) => !contract.includes(line)),
+    ).toEqual([]);
+  });
+
   test.each(runnable.map(({ place, file }) => [place, file]))(
     "%s runs",
     (_place, file) => {
       const script = join(folder, file.replace(/\.ts$/, ".js"));
-      execFileSync(process.execPath, [script], { cwd: folder, timeout: RUN_LIMIT_MS, stdio: "pipe" });
+      const options = file.endsWith(".test.ts") ? [`--test-name-pattern=${CASES}`] : [];
+      execFileSync(process.execPath, [...options, script], {
+        cwd: folder,
+        timeout: RUN_LIMIT_MS,
+        stdio: "pipe",
+      });
     },
     RUN_LIMIT_MS + 5_000,
   );

@@ -2,8 +2,8 @@
  * One record as a file that a person can read and git can compare: a line of JSON, then the value's bytes as they are,
  * then a line feed, as editors expect. With `jsonCodec` all of it is text.
  *
- *     ada-0f8e….record    {"key":"Ada","version":1790000000000000,"expiresAt":0,"crc":2774914213}
- *                         {"plan":"pro"}
+ *     dark-mode-ddf3….record   {"key":"dark mode","version":1795385196869000,"expiresAt":0,"crc":333151446}
+ *                              {"percent":20}
  *
  * No file is believed: one that is not what `encodeRecord` made under this name is `LEAKDB_CORRUPTION`.
  */
