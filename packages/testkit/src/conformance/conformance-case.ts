@@ -1,6 +1,7 @@
 /**
  * What a conformance case is, and what an adapter's author supplies to run it. Free of any test runner: a case is a
- * name and a function, which `test(name, run)` of vitest and of `node:test` take as they are.
+ * name and a function, which `test(name, run)` of vitest and of `node:test`, and `it(name, run)` of mocha take as they
+ * are.
  *
  * Invariants:
  * - Each case has a storage of its own, made before it and disposed of after it, also when it fails.
@@ -26,6 +27,11 @@ export interface ConformanceHarness {
   readonly clock?: Clock | undefined;
   /** Real milliseconds after which a call that must settle counts as hung. Default 10,000. */
   readonly deadlineMs?: number | undefined;
+  /**
+   * What random histories are drawn from: equal seeds draw the same. Default 1. `LEAKDB_SEED` in the environment goes
+   * before it; a failure says what to set.
+   */
+  readonly seed?: number | undefined;
 }
 
 /** A storage that outlives the adapters over it: a file, a directory, a key prefix of a server. */
@@ -54,7 +60,7 @@ export interface Requirement {
   met(capabilities: Capabilities, harness: ConformanceHarness, fixture: Fixture): boolean;
 }
 
-/** The part of a runner's test context that a case uses; both vitest's and `node:test`'s fit. */
+/** The part of a runner's test context that a case uses; those of vitest, `node:test` and mocha fit. */
 export interface CaseContext {
   skip?(reason: string): void;
 }
@@ -65,8 +71,11 @@ export interface ConformanceCase {
   /** States the behaviour; unique in its group. */
   readonly name: string;
   readonly requires: Requirement | undefined;
-  /** Rejects with an `AssertionError` that says what was expected. Needs no `this`. */
-  readonly run: (context?: CaseContext) => Promise<void>;
+  /**
+   * Rejects with an `AssertionError` that says what was expected. The context is the argument, or else `this`, as
+   * mocha gives it; a case that has to be skipped rejects where neither can skip, so that it never seems to pass.
+   */
+  readonly run: (this: unknown, context?: CaseContext) => Promise<void>;
 }
 
 /** A case before it is bound to a harness. */
@@ -92,17 +101,25 @@ export function bindCase(
     group,
     name,
     requires,
-    // The default gives the function the length 0: some runners would pass a callback otherwise.
-    run: async (context: CaseContext = {}) => {
+    // The default gives the function the length 0: mocha would pass a callback otherwise, and wait for it.
+    run: async function (this: unknown, context: CaseContext = this as CaseContext) {
       const run = await ConformanceRun.begin(harness);
       if (requires !== undefined && !requires.met(await run.capabilities(), harness, run.fixture)) {
         await run.dispose();
-        context.skip?.(`${harness.name}: ${requires.reason}`);
+        skip(context, `${harness.name}: ${requires.reason}`);
         return;
       }
       await runAndDispose(run, body);
     },
   };
+}
+
+function skip(context: CaseContext | undefined, reason: string): void {
+  if (typeof context?.skip !== "function") throw new Error(`the case does not apply, and cannot skip: ${reason}`);
+  // Mocha's skip takes no reason, so that it stands in the title, which every reporter shows.
+  const { test } = context as { test?: { title?: unknown } };
+  if (test !== undefined && typeof test.title === "string") test.title += ` [${reason}]`;
+  context.skip(reason);
 }
 
 async function runAndDispose(run: ConformanceRun, body: CaseDefinition["body"]): Promise<void> {

@@ -30,6 +30,15 @@ export class ConformanceRun {
     return new ConformanceRun(harness, await harness.create());
   }
 
+  /** A run over a storage of its own, for a case that tries many; whoever asks for it disposes of it. */
+  anew(): Promise<ConformanceRun> {
+    return ConformanceRun.begin(this.#harness);
+  }
+
+  get seed(): number | undefined {
+    return this.#harness.seed;
+  }
+
   /** Asked of a fresh adapter that is never opened. */
   async capabilities(): Promise<Capabilities> {
     return (await this.fixture.adapter()).capabilities;
