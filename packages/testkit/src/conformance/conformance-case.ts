@@ -115,7 +115,8 @@ export function bindCase(
 }
 
 function skip(context: CaseContext | undefined, reason: string): void {
-  if (typeof context?.skip !== "function") throw new Error(`the case does not apply, and cannot skip: ${reason}`);
+  if (typeof context?.skip !== "function")
+    throw new Error(`the case does not apply, and cannot skip: ${reason}`);
   // Mocha's skip takes no reason, so that it stands in the title, which every reporter shows.
   const { test } = context as { test?: { title?: unknown } };
   if (test !== undefined && typeof test.title === "string") test.title += ` [${reason}]`;

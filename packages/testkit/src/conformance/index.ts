@@ -16,6 +16,7 @@ import {
 import { crash } from "./crash.js";
 import { expiry } from "./expiry.js";
 import { faults } from "./faults.js";
+import { histories } from "./histories.js";
 import { hostileKeys } from "./hostile-keys.js";
 import { hostileValues } from "./hostile-values.js";
 import { lanes } from "./lanes.js";
@@ -45,6 +46,7 @@ const GROUPS: readonly CaseGroup[] = [
   lanes,
   faults,
   crash,
+  histories,
   ownership,
   statistics,
 ];

@@ -1,6 +1,6 @@
 /**
  * The contract of `write` as a dozen lines over a `Map`: what a backend must hold after the same batches. Cases with
- * many random mutations compare an adapter with it.
+ * many random mutations, and those of random histories, compare an adapter with it.
  */
 
 import type { Mutation } from "@leakdb/core/adapter";
@@ -8,10 +8,17 @@ import type { SeededRandom } from "../seeded-random.js";
 import { clear, FIRST_VERSION, type Put, put, remove } from "./mutations.js";
 
 export class Model {
-  readonly #records = new Map<string, Put>();
+  readonly #records: Map<string, Put>;
+  /** The highest version applied, that of a delete or a clear too. */
+  highVersion = 0;
+
+  constructor(records: readonly Put[] = []) {
+    this.#records = new Map(records.map((record) => [record.key, record]));
+  }
 
   apply(batch: readonly Mutation[]): void {
     for (const mutation of batch) {
+      this.highVersion = Math.max(this.highVersion, mutation.version);
       if (mutation.type === "clear") this.#clear(mutation.prefix, mutation.version);
       else if (mutation.version < (this.#records.get(mutation.key)?.version ?? 0)) continue;
       else if (mutation.type === "put") this.#records.set(mutation.key, mutation);

@@ -37,6 +37,7 @@ export class OpenStore {
   ): Promise<WriteResult> {
     const result = await this.adapter.write(batch, { signal });
     assertBytes(result?.bytes, "what write answers");
+    assertRejected(result.rejected ?? [], batch.length);
     return result;
   }
 
@@ -81,6 +82,34 @@ export class OpenStore {
     assertLines(actual, expected.map(describeRecord).sort(), `${what} (by scan ${JSON.stringify(range)})`);
   }
 
+  /** As `mustHold`, but records that have expired by `nowMs` may be missing: a backend is free to drop them. */
+  async mustAgree(expected: readonly Put[], nowMs: number, what: string): Promise<void> {
+    const live = expected.filter(({ expiresAt }) => expiresAt === 0 || expiresAt > nowMs);
+    const dropped = new Set(expected.filter((one) => !live.includes(one)).map(describeRecord));
+    const actual = (await this.scan()).map(describeRecord).filter((line) => !dropped.has(line));
+    assertLines(actual.sort(), live.map(describeRecord).sort(), `${what} (by scan)`);
+    await this.mustLoad(live, what);
+  }
+
+  /** True where `mustAgree` would pass. */
+  async agrees(expected: readonly Put[], nowMs: number): Promise<boolean> {
+    try {
+      await this.mustAgree(expected, nowMs, "either way");
+      return true;
+    } catch (error) {
+      if (error instanceof assert.AssertionError) return false;
+      throw error;
+    }
+  }
+
+  /** Asserts that the opening answered a high version of at least `version`. */
+  mustHaveSeen(version: number): void {
+    const { highVersion } = this.state;
+    assert.ok(Number.isSafeInteger(highVersion), `highVersion must be a safe integer, and is ${highVersion}`);
+    const message = `highVersion must be at least ${version}, which was acknowledged, and is ${highVersion}`;
+    assert.ok(highVersion >= version, message);
+  }
+
   /** Asserts that these records load, whatever else the store holds. */
   async mustLoad(expected: readonly Put[], what: string): Promise<void> {
     const records = await this.load(...expected.map(({ key }) => key));
@@ -111,4 +140,13 @@ function describeLoaded(record: StoredRecord | undefined): string {
 export function assertBytes(bytes: unknown, where: string): void {
   const isSize = Number.isSafeInteger(bytes) && (bytes as number) >= 0;
   assert.ok(isSize, `bytes in ${where} must be an integer from 0, and is ${String(bytes)}`);
+}
+
+function assertRejected(rejected: NonNullable<WriteResult["rejected"]>, length: number): void {
+  const indexes = rejected.map(({ index }) => index);
+  const areOfBatch = indexes.every((index) => Number.isSafeInteger(index) && index >= 0 && index < length);
+  const message = `rejected must name each mutation once, by its index in a batch of ${length}: ${indexes}`;
+  assert.ok(areOfBatch && new Set(indexes).size === indexes.length, message);
+  for (const { index, error } of rejected)
+    assert.ok(error instanceof Error, `the error of rejected mutation ${index} must be an Error`);
 }
