@@ -3,15 +3,13 @@
  */
 
 import { AdapterError, type AdapterState, type StoredRecord } from "@leakdb/core/adapter";
-import { type ReferenceBackend, referenceAdapter } from "../src/index.js";
-import type { Batch, BrokenAdapter } from "./broken-adapter.js";
-
-const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
+import type { ReferenceBackend } from "../src/index.js";
+import { type Batch, type BrokenAdapter, never, remembered, turn, writeUnowned } from "./broken-adapter.js";
 
 const brokenCalls: readonly BrokenAdapter[] = [
   {
     bug: "acknowledges before it writes",
-    caughtBy: "a put is there as soon as the write has resolved",
+    caughtBy: ["a put is there as soon as the write has resolved"],
     plant: ({ inner }) => ({
       write: async (batch, options) => {
         setImmediate(() => void inner.write(batch, options).catch(() => undefined));
@@ -20,38 +18,75 @@ const brokenCalls: readonly BrokenAdapter[] = [
     }),
   },
   {
-    bug: "lands after the close",
-    caughtBy: "nothing sent before a close lands after it",
+    bug: "lets a write land after the close",
+    caughtBy: ["nothing sent before a close lands after it"],
     plant: ({ backend }) => ({
-      write: async (batch, options) => {
+      write: async (batch) => {
         for (let turns = 0; turns < 5; turns += 1) await turn();
-        const owner = backend.owner;
-        backend.owner = undefined;
-        const unowned = referenceAdapter({ backend });
-        await unowned.open({ clock: { now: () => 0 } as never, signal: options.signal } as never);
-        const result = await unowned.write(batch, options);
-        backend.owner = owner;
-        return result;
+        await writeUnowned(backend, batch);
+        return { bytes: 0 };
       },
     }),
   },
   {
-    bug: "keeps writes in memory until the close",
-    caughtBy: "what was acknowledged is there after a kill, deletes and clears included",
-    plant: () => ({}),
-    loseAtKill: true,
+    bug: "lets an aborted write land after the close",
+    caughtBy: ["what an aborted write has not stored by the close never lands after it"],
+    plant: ({ backend, inner }) => ({
+      write: async (batch, options) => {
+        await turn();
+        if (!options.signal.aborted) return inner.write(batch, options);
+        for (let turns = 0; turns < 5; turns += 1) await turn();
+        await writeUnowned(backend, batch);
+        return { bytes: 0 };
+      },
+    }),
+  },
+  {
+    bug: "ignores an abort while it waits for its answer",
+    caughtBy: ["a write that is aborted under way settles, and can be sent again after a reopening"],
+    plant: ({ inner }) => ({
+      write: async (batch, options) => {
+        await turn();
+        return options.signal.aborted ? never() : inner.write(batch, options);
+      },
+    }),
+  },
+  {
+    bug: "answers an abort with success, and stores nothing",
+    caughtBy: ["a write that is already aborted settles, and says truly whether it was stored"],
+    plant: ({ inner }) => ({
+      write: async (batch, options) => (options.signal.aborted ? { bytes: 0 } : inner.write(batch, options)),
+    }),
+  },
+  {
+    bug: "keeps an aborted batch from ever being sent again",
+    caughtBy: [
+      "an aborted write that rejects as transient can be sent again at once",
+      "any history of batches sent twice or aborted leaves what one sending leaves",
+    ],
+    plant: ({ inner, backend }) => {
+      const aborted = abortedOf(backend);
+      return {
+        write: async (batch, options) => {
+          const [first] = batch;
+          if (options.signal.aborted && first !== undefined) aborted.add(first.version);
+          if (first !== undefined && aborted.has(first.version) && !options.signal.aborted)
+            return { bytes: 0 };
+          return inner.write(batch, options);
+        },
+      };
+    },
   },
   {
     bug: "hangs when a write is aborted",
-    caughtBy: "a write that is already aborted settles, and says truly whether it was stored",
+    caughtBy: ["a write that is already aborted settles, and says truly whether it was stored"],
     plant: ({ inner }) => ({
-      write: (batch, options) =>
-        options.signal.aborted ? new Promise(() => undefined) : inner.write(batch, options),
+      write: (batch, options) => (options.signal.aborted ? never() : inner.write(batch, options)),
     }),
   },
   {
     bug: "says that nothing was applied, and has applied it",
-    caughtBy: "a write that is already aborted settles, and says truly whether it was stored",
+    caughtBy: ["a write that is already aborted settles, and says truly whether it was stored"],
     plant: ({ inner }) => ({
       write: async (batch, options) => {
         const result = await inner.write(batch, { signal: new AbortController().signal });
@@ -62,7 +97,7 @@ const brokenCalls: readonly BrokenAdapter[] = [
   },
   {
     bug: "mixes up batches that are written at once",
-    caughtBy: "as many writes as there are lanes, sent at once, are all stored",
+    caughtBy: ["as many writes as there are lanes, sent at once, are all stored"],
     plant: ({ inner }) => {
       let current: Batch = [];
       return {
@@ -76,7 +111,7 @@ const brokenCalls: readonly BrokenAdapter[] = [
   },
   {
     bug: "rejects a batch that is sent again",
-    caughtBy: "a batch sent again changes nothing and is not rejected",
+    caughtBy: ["a batch sent again changes nothing and is not rejected"],
     plant: ({ inner, backend }) => ({
       write: async (batch, options) => {
         const known = batch.findIndex(
@@ -93,7 +128,7 @@ const brokenCalls: readonly BrokenAdapter[] = [
 const brokenOpenings: readonly BrokenAdapter[] = [
   {
     bug: "brings deleted records back at a reopening",
-    caughtBy: "what was deleted or cleared doesn't come back by a reopening",
+    caughtBy: ["what was deleted or cleared doesn't come back by a reopening"],
     plant: ({ inner, backend }) => {
       const deleted = graveyard(backend);
       return {
@@ -110,6 +145,145 @@ const brokenOpenings: readonly BrokenAdapter[] = [
         },
       };
     },
+  },
+  {
+    bug: "applies an older version over a newer one after a reopening",
+    caughtBy: ["an older put never goes over a newer one after a reopening either"],
+    plant: ({ inner, backend }) => {
+      const old = keysOf(backend);
+      return {
+        open: async (context) => {
+          for (const key of backend.records.keys()) old.add(key);
+          return inner.open(context);
+        },
+        write: (batch, options) => {
+          for (const mutation of batch) {
+            if (mutation.type === "put" && old.delete(mutation.key)) backend.remove(mutation.key);
+          }
+          return inner.write(batch, options);
+        },
+      };
+    },
+  },
+  {
+    bug: "counts the time to live anew at each reopening",
+    caughtBy: [
+      "a moment to come is kept to the millisecond, over a reopening too",
+      "any history with expiries loses no live record and shifts none",
+    ],
+    plant: ({ inner, backend }) => ({
+      open: async (context) => {
+        for (const record of [...backend.records.values()]) {
+          if (record.expiresAt > 1) backend.put({ ...record, expiresAt: record.expiresAt + 1 });
+        }
+        return inner.open(context);
+      },
+    }),
+  },
+  {
+    bug: "removes at a reopening what was deleted before it and put again",
+    caughtBy: ["any history of puts, deletes, clears and reopenings leaves what the contract says"],
+    plant: ({ inner, backend }) => {
+      const deleted = keysOf(backend);
+      return {
+        write: (batch, options) => {
+          for (const mutation of batch) if (mutation.type === "delete") deleted.add(mutation.key);
+          return inner.write(batch, options);
+        },
+        open: (context) => {
+          for (const key of deleted) backend.remove(key);
+          deleted.clear();
+          return inner.open(context);
+        },
+      };
+    },
+  },
+  {
+    bug: "remembers as its highest version that of a batch's last mutation",
+    caughtBy: ["the high version is the highest of a batch, wherever it stands"],
+    plant: ({ inner, backend }) => ({
+      write: async (batch, options) => {
+        const result = await inner.write(batch, options);
+        backend.highVersion = batch.at(-1)?.version ?? backend.highVersion;
+        return result;
+      },
+    }),
+  },
+  {
+    bug: "counts no clear in its highest version",
+    caughtBy: ["the high version counts clears, of nothing too, and outlives the keys they removed"],
+    plant: ({ inner, backend }) => ({
+      write: async (batch, options) => {
+        const before = backend.highVersion;
+        const result = await inner.write(batch, options);
+        if (batch.every(({ type }) => type === "clear")) backend.highVersion = before;
+        return result;
+      },
+    }),
+  },
+  {
+    bug: "promises more once it is open",
+    caughtBy: ["the capabilities keep the contract's types and are the same before open and after"],
+    plant: ({ inner }) => {
+      let isOpen = false;
+      return {
+        get capabilities() {
+          return isOpen ? { ...inner.capabilities, lanesMax: 8 } : inner.capabilities;
+        },
+        open: (context) => {
+          isOpen = true;
+          return inner.open(context);
+        },
+      };
+    },
+  },
+  {
+    bug: "reports each close as a fault",
+    caughtBy: ["a healthy run reports nothing from the background"],
+    plant: ({ inner }) => {
+      let report: (error: Error) => void = () => undefined;
+      return {
+        open: (context) => {
+          report = (error) => context.report(error);
+          return inner.open(context);
+        },
+        close: async () => {
+          report(new Error("connection ended"));
+          await inner.close();
+        },
+      };
+    },
+  },
+  {
+    bug: "doesn't give its lock back",
+    caughtBy: ["the store id stays over reopenings", "the same adapter opens again after it was closed"],
+    failsWith: /open elsewhere/,
+    plant: () => ({ close: async () => undefined }),
+  },
+  {
+    bug: "closes what another adapter has open",
+    caughtBy: ["a close before any opening resolves, and leaves an owner alone"],
+    failsWith: /not open/,
+    plant: ({ backend }) => ({
+      close: async () => {
+        backend.owner = undefined;
+      },
+    }),
+  },
+  {
+    bug: "lets a former owner write on",
+    caughtBy: ["a second owner takes over, and the first is fenced: its writes fail and never land"],
+    ownership: "fences",
+    plant: ({ backend, inner }) => ({
+      open: (context) => {
+        backend.owner = undefined;
+        return inner.open(context);
+      },
+      write: async (batch) => {
+        await writeUnowned(backend, batch);
+        return { bytes: 0 };
+      },
+    }),
   },
   openBug("makes a store id at each opening", "the store id stays over reopenings", (state) => ({
     ...state,
@@ -133,7 +307,7 @@ const brokenOpenings: readonly BrokenAdapter[] = [
   ),
   {
     bug: "lets two owners in",
-    caughtBy: "a second owner is refused with LEAKDB_LOCKED, and the first goes on",
+    caughtBy: ["a second owner is refused with LEAKDB_LOCKED, and the first goes on"],
     plant: ({ inner, backend }) => ({
       open: (context) => {
         backend.owner = undefined;
@@ -143,7 +317,7 @@ const brokenOpenings: readonly BrokenAdapter[] = [
   },
   {
     bug: "keeps its lock when an opening is aborted",
-    caughtBy: "an opening that is already aborted settles and, if refused, holds nothing back",
+    caughtBy: ["an opening that is already aborted settles and, if refused, holds nothing back"],
     failsWith: /open elsewhere/,
     plant: ({ inner }) => ({
       open: async (context) => {
@@ -155,18 +329,18 @@ const brokenOpenings: readonly BrokenAdapter[] = [
   },
   {
     bug: "fails at a second close",
-    caughtBy: "a second close resolves too",
+    caughtBy: ["a second close resolves too"],
     failsWith: /not open/,
-    plant: ({ inner, backend }) => ({
+    plant: ({ inner, backend, reference }) => ({
       close: async () => {
-        if (backend.owner !== inner) throw new Error("not open");
+        if (backend.owner !== reference) throw new Error("not open");
         await inner.close();
       },
     }),
   },
   {
     bug: "waits at its close for a scan that was left early",
-    caughtBy: "a scan that is left early hinders nobody",
+    caughtBy: ["a scan that is left early hinders nobody"],
     plant: ({ inner }) => {
       let scans = 0;
       return {
@@ -175,13 +349,13 @@ const brokenOpenings: readonly BrokenAdapter[] = [
           yield* inner.scan(range);
           scans -= 1;
         },
-        close: () => (scans > 0 ? new Promise(() => undefined) : inner.close()),
+        close: () => (scans > 0 ? never() : inner.close()),
       };
     },
   },
   {
     bug: "takes writes after its close without a word",
-    caughtBy: "a write after close rejects and stores nothing",
+    caughtBy: ["a write after close rejects and stores nothing"],
     plant: ({ inner }) => ({
       write: (batch, options) => inner.write(batch, options).catch(() => ({ bytes: 0 })),
     }),
@@ -192,22 +366,18 @@ export const brokenLives: readonly BrokenAdapter[] = [...brokenCalls, ...brokenO
 
 function openBug(
   bug: string,
-  caughtBy: string,
+  caughtBy: string | readonly string[],
   change: (state: AdapterState, backend: ReferenceBackend) => AdapterState,
 ): BrokenAdapter {
   return {
     bug,
-    caughtBy,
+    caughtBy: [caughtBy].flat(),
     plant: ({ inner, backend }) => ({
       open: async (context) => change(await inner.open(context), backend),
     }),
   };
 }
 
-const graveyards = new WeakMap<ReferenceBackend, StoredRecord[]>();
-
-function graveyard(backend: ReferenceBackend): StoredRecord[] {
-  const records = graveyards.get(backend) ?? [];
-  graveyards.set(backend, records);
-  return records;
-}
+const abortedOf = remembered(() => new Set<number>());
+const graveyard = remembered((): StoredRecord[] => []);
+const keysOf = remembered(() => new Set<string>());

@@ -10,12 +10,12 @@ type Put = Extract<Mutation, { type: "put" }>;
 /** Rewrites the batch on its way in. */
 function batchBug(
   bug: string,
-  caughtBy: string,
+  caughtBy: string | readonly string[],
   rewrite: (batch: Batch, planted: Planted) => Batch,
 ): BrokenAdapter {
   return {
     bug,
-    caughtBy,
+    caughtBy: [caughtBy].flat(),
     plant: (planted) => ({
       write: (batch, options) => planted.inner.write(rewrite(batch, planted), options),
     }),
@@ -106,4 +106,84 @@ export const brokenWrites: readonly BrokenAdapter[] = [
         return { ...put, value };
       }),
   ),
+  batchBug(
+    "transfers the caller's bytes away",
+    [
+      "the batch and its bytes are the same after the write, and still the caller's",
+      "a value that is a view into larger memory is stored as the view alone",
+    ],
+    (batch) =>
+      putsChanged(batch, (put) => {
+        const { buffer, byteOffset, byteLength } = put.value;
+        const moved = structuredClone(buffer, { transfer: [buffer as ArrayBuffer] });
+        return { ...put, value: new Uint8Array(moved, byteOffset, byteLength) };
+      }),
+  ),
+  {
+    bug: "keeps the caller's bytes instead of a copy",
+    caughtBy: ["changing the caller's bytes after the write changes nothing stored"],
+    plant: ({ inner, backend }) => ({
+      write: async (batch, options) => {
+        const result = await inner.write(batch, options);
+        for (const mutation of batch) if (mutation.type === "put") backend.put(mutation);
+        return result;
+      },
+    }),
+  },
+  batchBug(
+    "keeps an older expiry when a put has none",
+    "a put without expiry takes an older expiry away",
+    (batch, { backend }) =>
+      putsChanged(batch, (put) => {
+        const expiresAt = put.expiresAt || (backend.records.get(put.key)?.expiresAt ?? 0);
+        return { ...put, expiresAt };
+      }),
+  ),
+  batchBug(
+    "deletes below a version, not up to it",
+    "a put that expired before it was sent again may come as a delete of its version",
+    (batch, { backend }) =>
+      batch.filter(
+        ({ type, key, version }: Keyed) =>
+          type !== "delete" || backend.records.get(key ?? "")?.version !== version,
+      ),
+  ),
+  batchBug("ignores deletes", "a delete removes its key and no other", (batch) =>
+    batch.filter(({ type }) => type !== "delete"),
+  ),
+  batchBug(
+    "loses empty values",
+    "values that look like text, literals or nothing come back as their bytes",
+    (batch) => batch.filter((mutation) => mutation.type !== "put" || mutation.value.byteLength > 0),
+  ),
+  batchBug(
+    "refuses values over 64 KiB, and says nothing of it",
+    "values of every size around the powers of two are stored, and the empty one",
+    (batch) => batch.filter((mutation) => mutation.type !== "put" || mutation.value.byteLength <= 65_536),
+  ),
+  batchBug(
+    "remembers how long a value was, and cuts the next one there",
+    "a put replaces value and version of an older record whole",
+    (batch, { backend }) =>
+      putsChanged(batch, (put) => ({
+        ...put,
+        value: put.value.slice(0, backend.records.get(put.key)?.value.byteLength ?? put.value.byteLength),
+      })),
+  ),
+  {
+    bug: "rejects a mutation that isn't in the batch",
+    caughtBy: ["a put is there as soon as the write has resolved"],
+    plant: ({ inner }) => ({
+      write: async (batch, options) => {
+        const result = await inner.write(batch, options);
+        return { ...result, rejected: [{ index: batch.length, error: new Error("too large") }] };
+      },
+    }),
+  },
 ];
+
+interface Keyed {
+  readonly type: Mutation["type"];
+  readonly key?: string;
+  readonly version: number;
+}

@@ -19,9 +19,26 @@ export const abort: CaseGroup = {
         const store = await run.open();
         const signal = AbortSignal.abort(new Error("given up"));
         const outcome = await run.outcome(() => store.send([put("a", "one", 1)], signal), "an aborted write");
-        if (outcome.ok) await store.mustHold([put("a", "one", 1)], "after an aborted write that resolved");
-        else if (failureKind(outcome.error) === "permanent")
-          await store.mustHold([], "after a permanent failure");
+        if (outcome.ok) return store.mustHold([put("a", "one", 1)], "after an aborted write that resolved");
+        const kind = failureKind(outcome.error);
+        assert.notEqual(kind, "permanent", "the kind of an aborted write's error");
+      },
+    },
+    {
+      name: "an aborted write that rejects as transient can be sent again at once",
+      body: async (run) => {
+        const store = await run.open();
+        const batches = [numberedPuts(1), numberedPuts(500, 1, "many-")];
+        for (const [index, batch] of batches.entries()) {
+          const controller = new AbortController();
+          if (index === 0) controller.abort(new Error("given up"));
+          const writing = run.outcome(() => store.send(batch, controller.signal), "an aborted write");
+          controller.abort(new Error("given up"));
+          const outcome = await writing;
+          if (!outcome.ok && failureKind(outcome.error) === "ambiguous") return;
+          await store.write(...batch);
+          await store.mustLoad(batch, "after an aborted write was sent again");
+        }
       },
     },
     {

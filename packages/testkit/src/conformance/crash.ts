@@ -5,9 +5,14 @@
 
 import assert from "node:assert/strict";
 import type { CaseDefinition, CaseGroup } from "./conformance-case.js";
-import { clear, FIRST_VERSION, numberedPuts, put, remove } from "./mutations.js";
+import type { ConformanceRun } from "./conformance-run.js";
+import { clear, FIRST_VERSION, numberedPuts, type Put, put, remove } from "./mutations.js";
+import type { OpenStore } from "./open-store.js";
 import { assertLines, describeRecord } from "./records.js";
 import { needsAtomicBatchAndKill, needsKill, needsSyncedAndKill } from "./requirements.js";
+
+/** In turns of the event loop after the write was begun. */
+const DEATHS_AFTER_TURNS = [0, 1, 3, 10];
 
 const reopened: readonly CaseDefinition[] = [
   {
@@ -88,6 +93,19 @@ const reopened: readonly CaseDefinition[] = [
   },
 ];
 
+/** Dies in the middle of a write, and is there again. */
+async function dieWriting(
+  run: ConformanceRun,
+  store: OpenStore,
+  batch: readonly Put[],
+  turns: number,
+): Promise<OpenStore> {
+  store.send(batch).catch(() => undefined);
+  await run.turns(turns);
+  await run.kill(store);
+  return run.open();
+}
+
 const killed: readonly CaseDefinition[] = [
   {
     name: "what was acknowledged is there after a kill, deletes and clears included",
@@ -101,6 +119,20 @@ const killed: readonly CaseDefinition[] = [
       const second = await run.open();
       await second.mustHold(puts, "after a kill");
       second.mustHaveSeen(FIRST_VERSION + 2_001);
+    },
+  },
+  {
+    name: "versions and expiries are there after a kill, and nothing is older than it was",
+    requires: needsKill,
+    body: async (run) => {
+      const first = await run.open();
+      const later = run.now() + 3_600_000;
+      await first.write(put("a", "one", 1, later), put("b", "two", 2), put("c", "three", 3, later));
+      await first.write(put("a", "one", 4), put("b", "two", 5, later + 1));
+      await run.kill(first);
+      const second = await run.open();
+      const expected = [put("a", "one", 4), put("b", "two", 5, later + 1), put("c", "three", 3, later)];
+      await second.mustHold(expected, "after a kill");
     },
   },
   {
@@ -119,31 +151,36 @@ const killed: readonly CaseDefinition[] = [
     name: "a kill in the middle of a write leaves each key old or new",
     requires: needsKill,
     body: async (run) => {
-      const first = await run.open();
-      const old = numberedPuts(1_000, 1);
-      await first.send(old);
-      const batch = old.map(({ key }, index) => put(key, `new ${index}`, 10_000 + index));
-      first.send(batch).catch(() => undefined);
-      await run.kill(first);
-      const second = await run.open();
-      const allowed = new Set([...old, ...batch].map(describeRecord));
-      const found = (await second.scan()).map(describeRecord);
-      const odd = found.filter((line) => !allowed.has(line));
-      assertLines(odd, [], "records that are neither old nor new");
-      assert.equal(found.length, old.length, "how many keys are there");
+      let store = await run.open();
+      let old = numberedPuts(1_000, 1);
+      await store.send(old);
+      for (const turns of DEATHS_AFTER_TURNS) {
+        const batch = old.map(({ key, version }) => put(key, `new after ${turns}`, version + 10_000));
+        store = await dieWriting(run, store, batch, turns);
+        const allowed = new Set([...old, ...batch].map(describeRecord));
+        const found = (await store.scan()).map(describeRecord);
+        const odd = found.filter((line) => !allowed.has(line));
+        assertLines(odd, [], `records that are neither old nor new, ${turns} turns after the write`);
+        assert.equal(found.length, old.length, "how many keys are there");
+        await store.send(batch);
+        await store.mustHold(batch, "after the batch was sent again");
+        old = batch;
+      }
     },
   },
   {
     name: "a kill in the middle of a write leaves all of the batch or nothing",
     requires: needsAtomicBatchAndKill,
     body: async (run) => {
-      const first = await run.open();
-      const batch = numberedPuts(2_000);
-      first.send(batch).catch(() => undefined);
-      await run.kill(first);
-      const second = await run.open();
-      const found = await second.scan();
-      await second.mustHold(found.length === 0 ? [] : batch, "a batch that a kill overtook");
+      let store = await run.open();
+      const held: Put[] = [];
+      for (const turns of DEATHS_AFTER_TURNS) {
+        const batch = numberedPuts(1_000, (turns + 1) * 10_000, `${turns}:`);
+        store = await dieWriting(run, store, batch, turns);
+        const isThere = (await store.scan({ prefix: `${turns}:` })).length > 0;
+        if (isThere) held.push(...batch);
+        await store.mustHold(held, `after a batch that a kill overtook by ${turns} turns`);
+      }
     },
   },
   {

@@ -5,7 +5,7 @@
 
 import assert from "node:assert/strict";
 import type { CaseGroup } from "./conformance-case.js";
-import { put, remove } from "./mutations.js";
+import { clear, numberedPuts, put, remove } from "./mutations.js";
 import { describeRecord } from "./records.js";
 
 const HOUR_MS = 3_600_000;
@@ -63,6 +63,57 @@ export const expiry: CaseGroup = {
           await store.write(put("a", "one", index + 2, expiresAt));
           await store.mustHold([put("a", "one", index + 2, expiresAt)], `after expiry ${index + 1}`);
         }
+      },
+    },
+    {
+      name: "an older put changes no expiry, and the same put sent again neither",
+      body: async (run) => {
+        const store = await run.open();
+        const now = run.now();
+        const newest = put("a", "one", 5, now + 2 * HOUR_MS);
+        await store.write(newest);
+        await store.send([put("a", "one", 4, now + HOUR_MS)]);
+        await store.send([put("a", "one", 3)]);
+        await store.write(newest);
+        await store.mustHold([newest], "after older puts with other expiries");
+      },
+    },
+    {
+      name: "a thousand expiries are kept apart, over two reopenings",
+      body: async (run) => {
+        const now = run.now();
+        const puts = numberedPuts(1_000).map((one, index) => ({
+          ...one,
+          expiresAt: now + HOUR_MS + index * 997,
+        }));
+        const first = await run.open();
+        await first.send(puts);
+        const third = await run.reopen(await run.reopen(first));
+        await third.mustHold(puts, "a thousand records that each expire at another moment");
+      },
+    },
+    {
+      name: "a put that expired before it was sent again may come as a delete of its version",
+      body: async (run) => {
+        const store = await run.open();
+        await store.write(put("a", "one", 5, run.now() + HOUR_MS), put("b", "two", 6));
+        await store.write(remove("a", 5));
+        await store.mustHold([put("b", "two", 6)], "after a delete of the put's own version");
+        const next = await run.reopen(store);
+        await next.mustHold([put("b", "two", 6)], "the same after a reopening");
+      },
+    },
+    {
+      name: "records that expire, and those that have, are cleared like any other",
+      body: async (run) => {
+        const store = await run.open();
+        await store.write(
+          put("p:1", "one", 1, run.now() + HOUR_MS),
+          put("p:2", "two", 2, 1),
+          put("q", "three", 3),
+        );
+        await store.write(clear("p:", 4));
+        await store.mustHold([put("q", "three", 3)], "after a clear of expiring records");
       },
     },
     {

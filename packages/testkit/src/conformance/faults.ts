@@ -61,6 +61,96 @@ export const faults: CaseGroup = {
       },
     },
     {
+      name: "a load while the backend is away answers truly or rejects, and never with a miss",
+      requires: needsOutage,
+      body: async (run) => {
+        const store = await run.open();
+        const puts = numberedPuts(50);
+        await store.write(...puts);
+        await during(run.fixture, async () => {
+          const keys = puts.map(({ key }) => key);
+          const outcome = await run.outcome(() => store.load(...keys), "a load in an outage");
+          if (!outcome.ok) return;
+          const misses = outcome.value.filter((record) => record === undefined).length;
+          assert.equal(misses, 0, "stored keys that a load in an outage answered with a miss");
+        });
+      },
+    },
+    {
+      name: "a scan while the backend is away yields everything or rejects, and never ends early",
+      requires: needsOutage,
+      body: async (run) => {
+        const store = await run.open();
+        const puts = numberedPuts(1_000);
+        await store.send(puts);
+        await during(run.fixture, async () => {
+          const outcome = await run.outcome(() => store.scan(), "a scan in an outage");
+          if (outcome.ok) assert.equal(outcome.value.length, puts.length, "records of a scan in an outage");
+        });
+      },
+    },
+    {
+      name: "a write that failed as transient in an outage can be sent again when it is over",
+      requires: needsOutage,
+      body: async (run) => {
+        const store = await run.open();
+        const batch = [put("a", "one", 1), put("b", "two", 2)];
+        let mustReopen = false;
+        await during(run.fixture, async () => {
+          const signal = AbortSignal.timeout(2_000);
+          const outcome = await run.outcome(() => store.send(batch, signal), "a write in an outage");
+          mustReopen = !outcome.ok && failureKind(outcome.error) !== "transient";
+        });
+        const after = mustReopen ? await run.reopen(store) : store;
+        await after.write(...batch);
+        await after.mustHold(batch, "after a write that an outage had failed was sent again");
+      },
+    },
+    {
+      name: "a write that is aborted while the backend is away settles",
+      requires: needsOutage,
+      body: async (run) => {
+        const store = await run.open();
+        await during(run.fixture, async () => {
+          const controller = new AbortController();
+          const writing = run.outcome(() => store.send([put("a", "one", 1)], controller.signal), "the write");
+          await run.turns(2);
+          controller.abort(new Error("given up"));
+          const outcome = await writing;
+          assert.equal(outcome.ok, false, "a write in an outage was expected to reject");
+        });
+      },
+    },
+    {
+      name: "an opening while the backend is away never shows another, empty one",
+      requires: needsOutage,
+      body: async (run) => {
+        const first = await run.open();
+        await first.write(put("a", "one", 1));
+        await run.close(first);
+        await during(run.fixture, async () => {
+          const adapter = await run.fixture.adapter();
+          const signal = AbortSignal.timeout(2_000);
+          const opening = await run.outcome(
+            () => run.openAdapter(adapter, signal),
+            "an opening in an outage",
+          );
+          if (!opening.ok) return void (await run.outcome(() => adapter.close(), "a close after it"));
+          assert.equal(
+            opening.value.state.storeId,
+            first.state.storeId,
+            "storeId of an opening in an outage",
+          );
+          const loading = await run.outcome(() => opening.value.load("a"), "a load in an outage");
+          if (loading.ok) assert.notEqual(loading.value[0], undefined, "a stored key, loaded in an outage");
+          await run.outcome(() => run.close(opening.value), "a close in an outage");
+        });
+        const second = await run.open();
+        assert.equal(second.state.storeId, first.state.storeId, "storeId after the outage");
+        await second.mustHold([put("a", "one", 1)], "after the outage");
+      },
+    },
+    {
       name: "an opening while the backend is away settles, and works when it is back",
       requires: needsOutage,
       body: async (run) => {

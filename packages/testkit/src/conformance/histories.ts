@@ -69,6 +69,7 @@ class Life {
 
   async #writeAndAbort(batch: readonly Mutation[], turns: number): Promise<void> {
     const controller = new AbortController();
+    if (turns === 0) controller.abort(new Error("given up"));
     const writing = this.#run.outcome(() => this.#store.send(batch, controller.signal), "an aborted write");
     await this.#run.turns(turns);
     controller.abort(new Error("given up"));

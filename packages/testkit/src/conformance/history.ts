@@ -14,7 +14,7 @@ import { clear, FIRST_VERSION, put, remove } from "./mutations.js";
 export type Step =
   /** The batch is sent and acknowledged; `twice`: and sent once more, as after a lost reply. */
   | { readonly does: "write" | "write twice"; readonly batch: readonly Mutation[] }
-  /** The batch is sent, aborted after so many turns of the event loop, and sent again. */
+  /** The batch is sent, aborted after so many turns of the event loop, 0 for before, and sent again. */
   | { readonly does: "write and abort"; readonly batch: readonly Mutation[]; readonly turns: number }
   /** The process dies before the batch is acknowledged; its successor sends it again. */
   | { readonly does: "write and die"; readonly batch: readonly Mutation[] }

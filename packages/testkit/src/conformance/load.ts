@@ -49,6 +49,24 @@ export const load: CaseGroup = {
       },
     },
     {
+      name: "the keys asked for stay the caller's, and each answer has bytes of its own",
+      body: async (run) => {
+        const store = await run.open();
+        await store.write(put("a", "one", 1));
+        const keys = Object.freeze(["a", "x", "a"]);
+        const [first, , second] = await store.adapter.load(keys);
+        const [third] = await store.load("a");
+        assert.deepEqual(keys, ["a", "x", "a"], "the keys after the load");
+        first?.value.fill(9);
+        for (const record of [second, third])
+          assert.equal(
+            record && describeRecord(record),
+            "\"a\" @1 = 'one'",
+            "another answer to the same key",
+          );
+      },
+    },
+    {
       name: "ten thousand keys at once, half of them absent, are each answered",
       body: async (run) => {
         const store = await run.open();

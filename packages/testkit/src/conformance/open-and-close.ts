@@ -4,6 +4,7 @@
 
 import assert from "node:assert/strict";
 import type { CaseGroup } from "./conformance-case.js";
+import { leaks } from "./leaks.js";
 import { put } from "./mutations.js";
 import { assertBytes } from "./open-store.js";
 
@@ -120,6 +121,48 @@ export const openAndClose: CaseGroup = {
       },
     },
     {
+      name: "a load, a scan and a sync after close reject",
+      body: async (run) => {
+        const store = await run.open();
+        await store.write(put("a", "one", 1));
+        await run.close(store);
+        const calls = {
+          load: () => store.load("a"),
+          scan: () => store.scan(),
+          sync: () => store.adapter.sync(),
+        };
+        for (const [name, call] of Object.entries<() => Promise<unknown>>(calls)) {
+          const { ok } = await run.outcome(call, `a ${name} after close`);
+          assert.equal(ok, false, `a ${name} after close was expected to reject`);
+        }
+      },
+    },
+    {
+      name: "a close before any opening resolves, and leaves an owner alone",
+      body: async (run) => {
+        const adapter = await run.fixture.adapter();
+        await run.settles(adapter.close(), "a close before any opening");
+        const store = await run.openAdapter(adapter);
+        const another = await run.fixture.adapter();
+        await run.settles(another.close(), "a close of an adapter that was never opened");
+        await store.write(put("a", "one", 1));
+        await store.mustHold([put("a", "one", 1)], "after another adapter was closed");
+      },
+    },
+    {
+      name: "an adapter whose opening was given up opens when it is asked again",
+      body: async (run) => {
+        const adapter = await run.fixture.adapter();
+        const aborted = AbortSignal.abort(new Error("given up"));
+        const opening = await run.outcome(() => run.openAdapter(adapter, aborted), "an aborted opening");
+        if (opening.ok) await run.close(opening.value);
+        else await run.settles(adapter.close(), "a close after an aborted opening");
+        const store = await run.openAdapter(adapter);
+        await store.write(put("a", "one", 1));
+        await store.mustHold([put("a", "one", 1)], "after the second opening");
+      },
+    },
+    {
       name: "an opening that is already aborted settles and, if refused, holds nothing back",
       body: async (run) => {
         const adapter = await run.fixture.adapter();
@@ -143,5 +186,6 @@ export const openAndClose: CaseGroup = {
         await store.write(put("a", "one", 1));
       },
     },
+    ...leaks,
   ],
 };

@@ -46,6 +46,7 @@ export class OpenStore {
     assert.equal(records.length, keys.length, "load must answer every key it was asked for, in its place");
     for (const [index, record] of records.entries()) {
       if (record === undefined) continue;
+      assert.equal(typeof record?.key, "string", `record ${index} of a load must have its key`);
       assert.equal(describeKey(record.key), describeKey(keys[index] as string), `record ${index} of a load`);
     }
     return records;

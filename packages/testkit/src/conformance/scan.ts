@@ -96,6 +96,30 @@ const ranges: readonly CaseDefinition[] = [
       await mustScanKeys(store, { prefix: "ab", after: "b" }, []);
     },
   },
+  {
+    name: "after outside of the prefix selects all of the prefix, or nothing",
+    body: async (run) => {
+      const store = await run.open();
+      const keys = ["a", "m", "m\0", "m:1", "m:2", "m\u{10ffff}", "n", "z"];
+      await store.write(...keys.map((key, index) => put(key, key, index + 1)));
+      const all = ["m", "m\0", "m:1", "m:2", "m\u{10ffff}"];
+      for (const after of ["\0", "a", "l", "l\u{10ffff}", "M"])
+        await mustScanKeys(store, { prefix: "m", after }, all);
+      await mustScanKeys(store, { prefix: "m", after: "m" }, all.slice(1));
+      for (const after of ["m\u{10ffff}", "n", "z", "\u{10ffff}"])
+        await mustScanKeys(store, { prefix: "m", after }, []);
+    },
+  },
+  {
+    name: "after goes by the UTF-8 bytes of keys, in whatever order they come",
+    body: async (run) => {
+      const store = await run.open();
+      const keys = ["a", "\u00e9", "\uff5e", "\uffff", "\u{1f600}", "\u{10ffff}"];
+      await store.write(...keys.map((key, index) => put(key, key, index + 1)));
+      for (const [index, after] of keys.entries())
+        await mustScanKeys(store, { after }, keys.slice(index + 1));
+    },
+  },
 ];
 
 const pages: readonly CaseDefinition[] = [

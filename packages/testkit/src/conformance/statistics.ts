@@ -21,6 +21,20 @@ export const statistics: CaseGroup = {
       },
     },
     {
+      name: "reads, syncs and a close change neither the name nor the capabilities",
+      body: async (run) => {
+        const store = await run.open();
+        const { name, capabilities } = store.adapter;
+        const before = structuredClone(capabilities);
+        await store.write(put("a", "one", 1));
+        await store.mustHold([put("a", "one", 1)], "after a put");
+        await run.settles(store.adapter.sync(), "a sync");
+        await run.close(store);
+        assert.equal(store.adapter.name, name, "name after a close");
+        assert.deepEqual(store.adapter.capabilities, before, "capabilities after a close");
+      },
+    },
+    {
       name: "the size is an integer from 0 after every batch and at every opening",
       body: async (run) => {
         let store = await run.open();

@@ -63,6 +63,17 @@ const newestWins: readonly CaseDefinition[] = [
     },
   },
   {
+    name: "an older delete or clear doesn't remove a newer put after a reopening either",
+    body: async (run) => {
+      const first = await run.open();
+      await first.write(put("a", "new", 9), put("b", "new", 10));
+      const second = await run.reopen(first);
+      await second.send([remove("a", 8), clear("b", 9)]);
+      const third = await run.reopen(second);
+      await third.mustHold([put("a", "new", 9), put("b", "new", 10)], "after an older delete and clear");
+    },
+  },
+  {
     name: "an older mutation doesn't keep its neighbours in the batch from being stored",
     body: async (run) => {
       const store = await run.open();

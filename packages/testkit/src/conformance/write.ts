@@ -178,6 +178,17 @@ const bytes: readonly CaseDefinition[] = [
     },
   },
   {
+    name: "puts of one batch may share their bytes",
+    body: async (run) => {
+      const store = await run.open();
+      const value = new Uint8Array([1, 2, 3]);
+      const batch = [put("a", value, 1), put("b", value, 2), put("c", value.subarray(1), 3)];
+      await store.write(...batch);
+      await store.mustHold(batch, "after three puts of the same bytes");
+      assert.deepEqual([...value], [1, 2, 3], "the shared bytes after the write");
+    },
+  },
+  {
     name: "a value that is a view into larger memory is stored as the view alone",
     body: async (run) => {
       const store = await run.open();

@@ -1,0 +1,14 @@
+/** Every planted bug, in the order in which the README lists them. */
+
+import type { BrokenAdapter } from "./broken-adapter.js";
+import { brokenEnds } from "./broken-ends.js";
+import { brokenLives } from "./broken-lives.js";
+import { brokenReads } from "./broken-reads.js";
+import { brokenWrites } from "./broken-writes.js";
+
+export const brokenAdapters: readonly BrokenAdapter[] = [
+  ...brokenWrites,
+  ...brokenReads,
+  ...brokenLives,
+  ...brokenEnds,
+];
