@@ -117,6 +117,15 @@ function around(inner: Adapter, changes: Partial<Adapter>): Adapter {
   };
 }
 
+/** The cases of the harness that don't apply to it. */
+async function unmet(harness: ConformanceHarness): Promise<ConformanceCase[]> {
+  const fixture = await harness.create();
+  const { capabilities } = await fixture.adapter();
+  return conformanceCases(harness).filter(
+    ({ requires }) => requires?.met(capabilities, harness, fixture) === false,
+  );
+}
+
 async function skipReason(one: ConformanceCase): Promise<string | undefined> {
   let reason: string | undefined;
   await one.run({
@@ -143,13 +152,32 @@ describe("conformanceCases", () => {
     );
   });
 
-  test("a case is skipped exactly where its requirement says so, with the reason", async () => {
-    const { capabilities } = referenceAdapter();
-    for (const one of conformanceCases(whole)) {
-      const fixture = await whole.create();
-      const isMet = one.requires?.met(capabilities, whole, fixture) ?? true;
-      const expected = isMet ? undefined : `reference: ${one.requires?.reason}`;
-      assert.equal(await skipReason(one), expected, one.name);
+  test("a case whose requirement is not met is skipped, with the reason", async () => {
+    for (const harness of [whole, least, fencing]) {
+      const skipped = await unmet(harness);
+      assert.notEqual(skipped.length, 0, harness.name);
+      for (const one of skipped) {
+        assert.equal(await skipReason(one), `${harness.name}: ${one.requires?.reason}`, one.name);
+      }
     }
+  });
+
+  test("a case that can't skip where it should rejects, and never seems to pass", async () => {
+    const [one] = await unmet(whole);
+    await assert.rejects(async () => one?.run(), /cannot skip: reference: /);
+  });
+
+  test("a context as mocha gives it, by `this` and without a place for the reason, gets it in the title", async () => {
+    const [one] = await unmet(whole);
+    const pending = new Error("pending");
+    const context = {
+      test: { title: "a case" },
+      skip: () => {
+        throw pending;
+      },
+    };
+    await assert.rejects(async () => one?.run.call(context), pending);
+    assert.match(context.test.title, /^a case \[reference: .+\]$/);
+    assert.equal(one?.run.length, 0, "mocha passes a callback to functions that take an argument");
   });
 });

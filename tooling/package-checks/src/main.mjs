@@ -29,6 +29,15 @@ const BROUGHT_BY_CORE = [
   /^detect-libc$/,
 ];
 
+/** And the kit: fast-check with its own random numbers; the types of Node are the project's. */
+const BROUGHT_BY_TESTKIT = [
+  /^@leakdb\/testkit$/,
+  /^fast-check$/,
+  /^pure-rand$/,
+  /^@types\/node$/,
+  /^undici-types$/,
+];
+
 let failed = 0;
 
 /**
@@ -59,9 +68,13 @@ async function checkAll(temporary) {
   }
   const core = packed.find(({ name }) => name === "@leakdb/core");
   const sqlite = packed.find(({ name }) => name === "@leakdb/sqlite");
-  if (core === undefined || sqlite === undefined) throw new Error("core and sqlite must be publishable");
+  const testkit = packed.find(({ name }) => name === "@leakdb/testkit");
+  if (core === undefined || sqlite === undefined || testkit === undefined) {
+    throw new Error("core, sqlite and testkit must be publishable");
+  }
   await check("core alone brings no database and runs", () => coreAlone(temporary, core.tarball));
   await checkWithSqlite(temporary, core.tarball, sqlite);
+  await checkWithTestkit(temporary, core.tarball, testkit.tarball);
 }
 
 /**
@@ -89,18 +102,58 @@ async function checkWithSqlite(temporary, core, sqlite) {
   await check("core and sqlite install together", async () => {
     await makeProject(folder, [core, sqlite.tarball, `@types/node@${nodeTypesVersion()}`]);
     copyNativePart(folder, sqlite.folder);
-    cpSync(CONSUMERS, folder, { recursive: true });
+    copyConsumers(folder, ["write-behind.mts", "write-behind.cjs"]);
   });
-  await check("a strict TypeScript program compiles, our types checked too", async () => {
-    const typescript = createRequire(import.meta.url).resolve("typescript/package.json");
-    await runCommand(process.execPath, [join(typescript, "..", "bin", "tsc"), "-p", "."], folder);
-  });
+  await check("a strict TypeScript program compiles, our types checked too", () => compile(folder));
   await check("the TypeScript program runs", async () => {
     await runCommand(process.execPath, [join("built", "write-behind.mjs")], folder);
   });
   await check("a CommonJS program runs with require()", async () => {
     await runCommand(process.execPath, ["write-behind.cjs"], folder);
   });
+}
+
+/**
+ * Without a test runner, a database or its client: what the kit needs, it brings.
+ *
+ * @param {string} temporary
+ * @param {string} core
+ * @param {string} testkit
+ */
+async function checkWithTestkit(temporary, core, testkit) {
+  const folder = join(temporary, "with-testkit");
+  await check("core and testkit install together, and bring no test runner", async () => {
+    await makeProject(folder, [core, testkit, `@types/node@${nodeTypesVersion()}`]);
+    const strangers = installedNames(folder).filter(
+      (name) => ![...BROUGHT_BY_CORE, ...BROUGHT_BY_TESTKIT].some((known) => known.test(name)),
+    );
+    if (strangers.length > 0) throw new Error(`installing the testkit also brings ${strangers.join(", ")}`);
+    copyConsumers(folder, ["conformance.test.mjs", "conformance-cases.cjs", "custom-adapter.mts"]);
+  });
+  await check("the whole kit passes by node --test", async () => {
+    await runCommand(process.execPath, ["--test", "conformance.test.mjs"], folder);
+  });
+  await check("an adapter's tests compile in strict TypeScript, the kit's types checked too", async () => {
+    await compile(folder);
+    await runCommand(process.execPath, ["--test", join("built", "custom-adapter.mjs")], folder);
+  });
+  await check("the kit works with require()", async () => {
+    await runCommand(process.execPath, ["conformance-cases.cjs"], folder);
+  });
+}
+
+/**
+ * @param {string} folder of the project
+ * @param {readonly string[]} files
+ */
+function copyConsumers(folder, files) {
+  for (const file of [...files, "tsconfig.json"]) cpSync(join(CONSUMERS, file), join(folder, file));
+}
+
+/** @param {string} folder of the project */
+async function compile(folder) {
+  const typescript = createRequire(import.meta.url).resolve("typescript/package.json");
+  await runCommand(process.execPath, [join(typescript, "..", "bin", "tsc"), "-p", "."], folder);
 }
 
 /** The version this workspace pins, so that the check never changes by itself. */

@@ -37,15 +37,15 @@ const reopened: readonly CaseDefinition[] = [
     },
   },
   {
-    name: "twenty reopenings with a write in each lose nothing",
+    name: "ten reopenings with a write in each lose nothing",
     body: async (run) => {
-      const puts = numberedPuts(20);
+      const puts = numberedPuts(10);
       let store = await run.open();
       for (const one of puts) {
         await store.write(one);
         store = await run.reopen(store);
       }
-      await store.mustHold(puts, "after 20 reopenings");
+      await store.mustHold(puts, "after ten reopenings");
     },
   },
   {

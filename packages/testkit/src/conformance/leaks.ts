@@ -11,9 +11,9 @@ import type { ConformanceRun } from "./conformance-run.js";
 import { put } from "./mutations.js";
 import { needsLock } from "./requirements.js";
 
-const ROUNDS = 12;
+const ROUNDS = 8;
 /** A little fewer than the rounds: whatever else goes on in the process may have closed some of its own. */
-const LEAKED_MIN = 9;
+const LEAKED_MIN = 6;
 const SERIES_MAX = 3;
 /** How long a handle that was closed may take to be gone. */
 const GONE_MS = 300;
