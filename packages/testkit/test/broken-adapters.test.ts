@@ -4,13 +4,18 @@
  */
 
 import assert from "node:assert/strict";
-import { afterEach, describe, test } from "vitest";
+import { afterEach, beforeEach, describe, test, vi } from "vitest";
 import { conformanceCases } from "../src/index.js";
 import { harnessOf } from "./broken-adapter.js";
 import { brokenAdapters } from "./broken-adapters.js";
 import { closeLeaks } from "./broken-ends.js";
 
-afterEach(closeLeaks);
+// As many histories on a slow machine as on a fast one: what they catch must not depend on the clock.
+beforeEach(() => void vi.stubEnv("LEAKDB_RUNS", "100"));
+afterEach(() => {
+  vi.unstubAllEnvs();
+  closeLeaks();
+});
 
 describe("an adapter that", () => {
   for (const broken of brokenAdapters) {

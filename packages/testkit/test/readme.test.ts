@@ -1,6 +1,6 @@
 /**
  * The README against the kit: its counts, its groups and its table of planted bugs are what they say. With
- * `LEAKDB_UPDATE_README=1` they are written anew instead.
+ * `LEAKDB_UPDATE_README=1` they are written anew instead. And the page of the contract's sentences against both.
  */
 
 import { readFileSync, writeFileSync } from "node:fs";
@@ -18,6 +18,9 @@ const cases = conformanceCases({
     dispose: () => undefined,
   }),
 });
+
+const CONTRACT = fileURLToPath(new URL("../../core/src/adapter.ts", import.meta.url));
+const SENTENCES = fileURLToPath(new URL("../../../docs/reference/conformance.md", import.meta.url));
 
 /** What each group is about, as its file says in its first sentence. */
 const ABOUT: Readonly<Record<string, string>> = {
@@ -74,12 +77,26 @@ test("the README tells the groups, their cases and the planted bugs as they are"
   const text = readFileSync(README, "utf8");
   const parts = [
     ["count", `${cases.length} cases`],
-    ["groups", `\n${groupsTable()}\n`],
-    ["bugs", `\n${bugsTable()}\n`],
+    ["groups", `\n\n${groupsTable()}\n\n`],
+    ["bugs", `\n\n${bugsTable()}\n\n`],
   ] as const;
   const expected = parts.reduce((whole, [name, part]) => withPart(whole, name, part), text);
   if (process.env["LEAKDB_UPDATE_README"] === "1") writeFileSync(README, expected);
   else expect(text, "run this test with LEAKDB_UPDATE_README=1").toBe(expected);
+});
+
+test("the page of sentences quotes the contract and names cases that there are", () => {
+  const lines = readFileSync(CONTRACT, "utf8").replace(/^\s*\* ?/gm, "");
+  const contract = lines.replace(/\s+/g, " ");
+  const names = new Set(cases.map(({ name }) => name));
+  const rows = readFileSync(SENTENCES, "utf8").matchAll(/^\| (.+) \| (.+) \|$/gm);
+  const [, ...sentences] = [...rows].map(([, sentence = "", tried = ""]) => ({
+    sentence,
+    tried: tried.split("; "),
+  }));
+  expect(sentences.length).toBeGreaterThan(30);
+  expect(sentences.filter(({ sentence }) => !contract.includes(sentence))).toEqual([]);
+  expect(sentences.flatMap(({ tried }) => tried).filter((name) => !names.has(name))).toEqual([]);
 });
 
 test("each group is told in a sentence, and there are at least 150 cases", () => {

@@ -33,6 +33,8 @@ export const openAndClose: CaseGroup = {
         assert.equal(typeof ordered, "boolean", "ordered");
         assert.ok(Number.isSafeInteger(lanesMax) && lanesMax >= 1, "lanesMax must be an integer from 1");
         assert.ok(levels.includes("stored"), "levels must contain stored");
+        const unknown = levels.filter((level) => level !== "stored" && level !== "synced");
+        assert.deepEqual(unknown, [], "levels other than stored and synced");
         assert.ok(maxKeyBytes > 0, "maxKeyBytes must be above 0");
         assert.ok(maxValueBytes > 0, "maxValueBytes must be above 0");
       },
