@@ -32,13 +32,15 @@ export interface BrokenAdapter {
   readonly plant: (planted: Planted) => Partial<Adapter>;
   /** What the cases reject with, where the adapter's own error says enough. Default: an `AssertionError`. */
   readonly failsWith?: RegExp;
+  /** The cases fail by their deadline, as no others may: a slow machine must not be taken for a caught bug. */
+  readonly hangs?: true;
   /** What a kill does besides. */
   readonly atKill?: (backend: ReferenceBackend) => void;
   readonly ownership?: "fences";
 }
 
 /** Short, because a bug that hangs is waited for in real time. */
-const DEADLINE_MS = 200;
+const DEADLINE_MS = 500;
 
 /** A harness as an adapter's author would write it, over the broken adapter. */
 export function harnessOf(broken: BrokenAdapter): ConformanceHarness {

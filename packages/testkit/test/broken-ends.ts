@@ -46,6 +46,7 @@ const brokenOutages: readonly BrokenAdapter[] = [
   },
   {
     bug: "ignores an abort while the backend is away",
+    hangs: true,
     caughtBy: ["a write that is aborted while the backend is away settles"],
     plant: ({ inner, isAway }) => ({
       write: (batch, options) => (isAway() ? never() : inner.write(batch, options)),
@@ -53,11 +54,13 @@ const brokenOutages: readonly BrokenAdapter[] = [
   },
   {
     bug: "waits for ever with a load while the backend is away",
+    hangs: true,
     caughtBy: ["a load and a sync while the backend is away settle"],
     plant: ({ inner, isAway }) => ({ load: (keys) => (isAway() ? never() : inner.load(keys)) }),
   },
   {
     bug: "waits with its close until the backend is back",
+    hangs: true,
     caughtBy: ["a close while the backend is away settles"],
     plant: ({ inner, isAway }) => ({ close: () => (isAway() ? never() : inner.close()) }),
   },

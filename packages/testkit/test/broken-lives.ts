@@ -43,6 +43,7 @@ const brokenCalls: readonly BrokenAdapter[] = [
   },
   {
     bug: "ignores an abort while it waits for its answer",
+    hangs: true,
     caughtBy: ["a write that is aborted under way settles, and can be sent again after a reopening"],
     plant: ({ inner }) => ({
       write: async (batch, options) => {
@@ -79,6 +80,7 @@ const brokenCalls: readonly BrokenAdapter[] = [
   },
   {
     bug: "hangs when a write is aborted",
+    hangs: true,
     caughtBy: ["a write that is already aborted settles, and says truly whether it was stored"],
     plant: ({ inner }) => ({
       write: (batch, options) => (options.signal.aborted ? never() : inner.write(batch, options)),
@@ -340,6 +342,7 @@ const brokenOpenings: readonly BrokenAdapter[] = [
   },
   {
     bug: "waits at its close for a scan that was left early",
+    hangs: true,
     caughtBy: ["a scan that is left early hinders nobody"],
     plant: ({ inner }) => {
       let scans = 0;

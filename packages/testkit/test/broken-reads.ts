@@ -3,7 +3,7 @@
  */
 
 import type { StoredRecord } from "@leakdb/core/adapter";
-import type { BrokenAdapter } from "./broken-adapter.js";
+import { type BrokenAdapter, never } from "./broken-adapter.js";
 
 type Page = readonly StoredRecord[];
 
@@ -134,6 +134,30 @@ const brokenScans: readonly BrokenAdapter[] = [
     (pages) => [...pages].reverse().map((page) => [...page].reverse()),
   ),
   {
+    bug: "yields its first page for ever",
+    caughtBy: ["every record comes with value, version and expiry"],
+    plant: ({ inner }) => ({
+      async *scan(range) {
+        for await (const page of inner.scan(range)) while (page.length > 0) yield page;
+      },
+    }),
+  },
+  {
+    bug: "never answers a scan of an empty range",
+    hangs: true,
+    caughtBy: ["an empty backend yields no record"],
+    plant: ({ inner }) => ({
+      async *scan(range) {
+        let isEmpty = true;
+        for await (const page of inner.scan(range)) {
+          isEmpty = false;
+          yield page;
+        }
+        if (isEmpty) await never();
+      },
+    }),
+  },
+  {
     bug: "finds its next page by counting what it has yielded",
     caughtBy: ["keys nobody touches come once, while others are written between the pages"],
     plant: ({ inner }) => ({
@@ -173,7 +197,10 @@ const brokenScans: readonly BrokenAdapter[] = [
   },
   {
     bug: "includes the key that a scan starts after",
-    caughtBy: ["after leaves out its own key and all before it, there or not"],
+    caughtBy: [
+      "after leaves out its own key and all before it, there or not",
+      "a scan resumed after the last key of each page has no gaps and no repeats",
+    ],
     plant: ({ inner }) => ({
       async *scan({ after, ...range }) {
         if (after !== undefined) yield (await inner.load([after])).filter((record) => record !== undefined);

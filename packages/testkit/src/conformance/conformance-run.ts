@@ -52,7 +52,7 @@ export class ConformanceRun {
   async openAdapter(adapter: Adapter, signal?: AbortSignal): Promise<OpenStore> {
     const state = await this.settles(adapter.open(this.context(signal)), "open");
     this.#opened.push(adapter);
-    return new OpenStore(adapter, state);
+    return new OpenStore(adapter, state, (promise, what) => this.settles(promise, what));
   }
 
   /** Closes the store and opens its storage with a fresh adapter, as a restart does. */

@@ -1,6 +1,6 @@
 /**
- * An adapter that a conformance case has opened, with the checks that hold for every answer: sizes are whole
- * numbers, a load answers each key in its place, a scan yields each key once.
+ * An adapter that a conformance case has opened, with the checks that hold for every answer: it comes by the deadline,
+ * sizes are whole numbers, a load answers each key in its place, a scan yields each key once.
  */
 
 import assert from "node:assert/strict";
@@ -13,13 +13,21 @@ export interface ScanRange {
   readonly after?: string;
 }
 
+/** Beyond this a scan counts as endless: no case stores as many records. */
+const PAGES_MAX = 100_000;
+
+/** Gives a call the deadline of the run. */
+export type Settles = <T>(promise: Promise<T>, what: string) => Promise<T>;
+
 export class OpenStore {
   readonly adapter: Adapter;
   readonly state: AdapterState;
+  readonly #settles: Settles;
 
-  constructor(adapter: Adapter, state: AdapterState) {
+  constructor(adapter: Adapter, state: AdapterState, settles: Settles) {
     this.adapter = adapter;
     this.state = state;
+    this.#settles = settles;
   }
 
   /** Sends a batch that must be stored whole. */
@@ -35,14 +43,14 @@ export class OpenStore {
     batch: readonly Mutation[],
     signal: AbortSignal = new AbortController().signal,
   ): Promise<WriteResult> {
-    const result = await this.adapter.write(batch, { signal });
+    const result = await this.#settles(this.adapter.write(batch, { signal }), "a write");
     assertBytes(result?.bytes, "what write answers");
     assertRejected(result.rejected ?? [], batch.length);
     return result;
   }
 
   async load(...keys: readonly string[]): Promise<(StoredRecord | undefined)[]> {
-    const records = await this.adapter.load(keys);
+    const records = await this.#settles(this.adapter.load(keys), "a load");
     assert.equal(records.length, keys.length, "load must answer every key it was asked for, in its place");
     for (const [index, record] of records.entries()) {
       if (record === undefined) continue;
@@ -52,19 +60,22 @@ export class OpenStore {
     return records;
   }
 
-  /** All records of a scan, in its order. */
+  /** All records of a scan, in its order. Fails at the first key that comes again, so that it ends in any case. */
   async scan(range: ScanRange = {}): Promise<StoredRecord[]> {
     const records: StoredRecord[] = [];
-    for await (const page of this.adapter.scan(range)) {
-      assert.ok(Array.isArray(page), "a page of a scan must be an array of records");
-      records.push(...(page as readonly StoredRecord[]));
-    }
     const seen = new Set<string>();
-    for (const { key } of records) {
-      assert.ok(!seen.has(key), `the scan yielded ${describeKey(key)} twice`);
-      seen.add(key);
+    const pages = this.adapter.scan(range)[Symbol.asyncIterator]();
+    for (let count = 0; ; count += 1) {
+      const page = await this.#settles(pages.next(), "the next page of a scan");
+      if (page.done === true) return records;
+      assert.ok(Array.isArray(page.value), "a page of a scan must be an array of records");
+      assert.ok(count < PAGES_MAX, `the scan has yielded ${count} pages with ${records.length} records`);
+      for (const record of page.value) {
+        assert.ok(!seen.has(record.key), `the scan yielded ${describeKey(record.key)} twice`);
+        seen.add(record.key);
+        records.push(record);
+      }
     }
-    return records;
   }
 
   async scanKeys(range: ScanRange = {}): Promise<string[]> {

@@ -154,6 +154,7 @@ const pages: readonly CaseDefinition[] = [
         after = undefined;
         for await (const page of store.adapter.scan(range)) {
           seen.push(...page.map(({ key }) => key));
+          assert.ok(seen.length <= puts.length, `${describeKey(seen.at(-1) ?? "")} came more than once`);
           after = page.at(-1)?.key;
           if (after !== undefined) break;
         }
@@ -216,6 +217,7 @@ const pages: readonly CaseDefinition[] = [
       let version = FIRST_VERSION + 10_000;
       for await (const page of store.adapter.scan({})) {
         seen.push(...page.map(({ key }) => key).filter((key) => key.startsWith("still-")));
+        assert.ok(seen.length <= still.length, `${describeKey(seen.at(-1) ?? "")} came more than once`);
         const gone = moving.splice(0, 20).map(({ key }) => remove(key, ++version));
         const added = put(`moving-new-${version}`, "new", ++version);
         await run.settles(store.send([...gone, added]), "a write between two pages");
