@@ -273,6 +273,38 @@ const brokenOpenings: readonly BrokenAdapter[] = [
     }),
   },
   {
+    bug: "looks at its lock first and takes it later",
+    caughtBy: ["of two openings at once one wins"],
+    plant: ({ backend, inner }) => ({
+      open: async (context) => {
+        const mayTake = backend.owner === undefined;
+        await turn();
+        if (mayTake) backend.owner = undefined;
+        return inner.open(context);
+      },
+    }),
+  },
+  {
+    bug: "closes its successor with itself",
+    caughtBy: ["closing a fenced adapter leaves the new owner alone"],
+    failsWith: /not open/,
+    ownership: "fences",
+    plant: ({ backend, inner }) => ({
+      open: (context) => {
+        backend.owner = undefined;
+        return inner.open(context);
+      },
+      close: async () => {
+        backend.owner = undefined;
+      },
+    }),
+  },
+  {
+    bug: "has a name of two lines",
+    caughtBy: ["the name is one short readable line, before open and after"],
+    plant: ({ inner }) => ({ name: `${inner.name}\nby itself` }),
+  },
+  {
     bug: "lets a former owner write on",
     caughtBy: ["a second owner takes over, and the first is fenced: its writes fail and never land"],
     ownership: "fences",

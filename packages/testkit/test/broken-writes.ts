@@ -171,6 +171,20 @@ export const brokenWrites: readonly BrokenAdapter[] = [
       })),
   ),
   {
+    bug: "rejects a value as large as it says it takes",
+    caughtBy: ["a value of exactly maxValueBytes is stored"],
+    plant: ({ inner }) => ({
+      capabilities: { ...inner.capabilities, maxValueBytes: 65_536 },
+      write: async (batch, options) => {
+        const index = batch.findIndex(
+          ({ type, value }: Keyed) => type === "put" && value?.byteLength === 65_536,
+        );
+        const result = await inner.write(index < 0 ? batch : batch.toSpliced(index, 1), options);
+        return index < 0 ? result : { ...result, rejected: [{ index, error: new Error("too large") }] };
+      },
+    }),
+  },
+  {
     bug: "rejects a mutation that isn't in the batch",
     caughtBy: ["a put is there as soon as the write has resolved"],
     plant: ({ inner }) => ({
@@ -185,5 +199,6 @@ export const brokenWrites: readonly BrokenAdapter[] = [
 interface Keyed {
   readonly type: Mutation["type"];
   readonly key?: string;
+  readonly value?: Uint8Array;
   readonly version: number;
 }
