@@ -1,0 +1,35 @@
+/**
+ * The adapter against the contract: thread killed, and the directory taken away below it. Each case has a directory of its
+ * own, so they run side by side: one computes while another waits for the disk.
+ */
+
+import { mkdirSync, mkdtempSync, renameSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { killThread, type ThreadAdapter } from "@leakdb/core/adapter-thread";
+import { lmdb } from "@leakdb/lmdb";
+import { conformanceCases } from "@leakdb/testkit";
+import { describe, test } from "vitest";
+
+const cases = conformanceCases({
+  name: "lmdb",
+  create: () => {
+    const root = mkdtempSync(join(tmpdir(), "leakdb-lmdb-"));
+    const directory = join(root, "data");
+    const hidden = join(root, "away");
+    mkdirSync(directory);
+    return {
+      adapter: () => lmdb({ directory: join(directory, "store") }),
+      kill: (adapter) => (adapter as ThreadAdapter)[killThread](),
+      outage: {
+        begin: () => renameSync(directory, hidden),
+        end: () => renameSync(hidden, directory),
+      },
+      dispose: () => rmSync(root, { recursive: true, force: true }),
+    };
+  },
+});
+
+describe.concurrent.each([...new Set(cases.map(({ group }) => group))])("lmdb: %s", (group) => {
+  for (const one of cases) if (one.group === group) test(one.name, one.run);
+});
