@@ -1,7 +1,7 @@
 /** Applies batches: one transaction each, sorted by key between clears, the highest version kept with them. */
 
 import type { Mutation, StoredRecord } from "@leakdb/core/adapter";
-import { type Environment, putMark } from "./environment.js";
+import { type Environment, putMark, transact } from "./environment.js";
 import { decodeRecord, expiresAtOf, RecordStage, readInteger, versionOf, writeInteger } from "./record.js";
 import type { StoreMark } from "./store-mark.js";
 
@@ -47,7 +47,7 @@ export class BatchWriter {
     let highVersion = this.#mark.highVersion;
     for (const { version } of batch) if (version > highVersion) highVersion = version;
     const mark = { ...this.#mark, highVersion };
-    this.#environment.root.transactionSync(() => {
+    transact(this.#environment.root, () => {
       this.#apply(batch);
       if (highVersion > this.#mark.highVersion) putMark(this.#environment, mark);
     });
@@ -61,7 +61,7 @@ export class BatchWriter {
       if (readInteger(entry, 0) > now) break;
       due.push(entry);
     }
-    if (due.length > 0) this.#environment.root.transactionSync(() => this.#removeDue(due));
+    if (due.length > 0) transact(this.#environment.root, () => this.#removeDue(due));
     else this.#anyExpires = hasEntries(this.#environment);
     return due.length;
   }

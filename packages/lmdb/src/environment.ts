@@ -10,7 +10,18 @@
  */
 
 import { randomUUID } from "node:crypto";
-import { accessSync, constants, mkdirSync, realpathSync, statSync } from "node:fs";
+import {
+  accessSync,
+  closeSync,
+  constants,
+  fstatSync,
+  mkdirSync,
+  openSync,
+  readSync,
+  realpathSync,
+  statSync,
+  writeSync,
+} from "node:fs";
 import { join } from "node:path";
 import { AdapterError } from "@leakdb/core/adapter";
 import { type Database, open, type RootDatabase } from "lmdb";
@@ -36,8 +47,10 @@ const utf8Keys = {
   readKey: (source: Buffer, start: number, end: number): string => source.toString("utf8", start, end),
 };
 
+type Root = RootDatabase<Uint8Array, Uint8Array>;
+
 export interface Environment {
-  readonly root: RootDatabase<Uint8Array, Uint8Array>;
+  readonly root: Root;
   /** By key: a record each. */
   readonly records: Database<Uint8Array, string>;
   /** By moment and key, for records that expire: nothing. */
@@ -45,6 +58,11 @@ export interface Environment {
   readonly marks: Database<Uint8Array, Uint8Array>;
 }
 
+/** LMDB's table of readers, for the 126 that it has room for by default. */
+const LOCK_FILE_BYTES = 8272;
+const BLOCK_BYTES = 512;
+
+const lockPath = (directory: string): string => join(directory, "lock.mdb");
 export const dataPath = (directory: string): string => join(directory, "data.mdb");
 
 const markKey = Buffer.from(MARK_KEY);
@@ -71,7 +89,7 @@ export function claimDirectory(path: string): string {
   if (!statSync(own).isDirectory()) {
     throw openFailed(path, "a file stands where the directory should be; name another one", undefined);
   }
-  for (const each of [own, dataPath(own), join(own, "lock.mdb")]) {
+  for (const each of [own, dataPath(own), lockPath(own)]) {
     try {
       accessSync(each, constants.R_OK | constants.W_OK);
     } catch (error) {
@@ -82,11 +100,30 @@ export function claimDirectory(path: string): string {
   return own;
 }
 
+/**
+ * Sees to it that the disk has all of the lock file. LMDB only sets its length, maps it and writes there: on a full
+ * disk that ends the process by a signal.
+ */
+function allocateLockFile(directory: string): void {
+  const descriptor = openSync(lockPath(directory), constants.O_RDWR | constants.O_CREAT, 0o664);
+  try {
+    const { size, blocks } = fstatSync(descriptor);
+    if (size >= LOCK_FILE_BYTES && blocks * BLOCK_BYTES >= size) return;
+    const bytes = Buffer.alloc(Math.max(size, LOCK_FILE_BYTES));
+    readSync(descriptor, bytes, 0, size, 0);
+    writeSync(descriptor, bytes, 0, bytes.byteLength, 0);
+  } finally {
+    // Before LMDB opens it: to close it later would drop the locks that this process then holds on it.
+    closeSync(descriptor);
+  }
+}
+
 /** Opens the environment, with the databases of a store in it, and commits once. @returns both, and its mark. */
 export function openEnvironment(
   directory: string,
   found: StoreMark | undefined,
 ): { environment: Environment; mark: StoreMark } {
+  allocateLockFile(directory);
   const root = open<Uint8Array, Uint8Array>({
     path: directory,
     noSubdir: false,
@@ -103,7 +140,7 @@ export function openEnvironment(
       highVersion: found?.highVersion ?? 0,
       openings: (found?.openings ?? 0) + 1,
     };
-    const environment = root.transactionSync(() => {
+    const environment = transact(root, () => {
       const opened = openDatabases(root);
       putMark(opened, mark);
       return opened;
@@ -115,7 +152,21 @@ export function openEnvironment(
   }
 }
 
-function openDatabases(root: Environment["root"]): Environment {
+/** All of `work` or nothing, and on the disk when it returns. */
+export function transact<Result>(root: Root, work: () => Result): Result {
+  // A thread that ends in the middle of a transaction would wait for ever for the lock that it holds itself.
+  const abort = (): void => (root as unknown as { env: { abortTxn(): void } }).env.abortTxn();
+  return root.transactionSync(() => {
+    process.once("exit", abort);
+    try {
+      return work();
+    } finally {
+      process.removeListener("exit", abort);
+    }
+  });
+}
+
+function openDatabases(root: Root): Environment {
   return {
     root,
     marks: root.openDB(MARK, { encoding: "binary", keyEncoding: "binary" }),
@@ -130,6 +181,6 @@ export function putMark(environment: Environment, mark: StoreMark): void {
 }
 
 /** With no asynchronous write under way it is closed when this returns. */
-export function closeEnvironment(root: RootDatabase<Uint8Array, Uint8Array>): void {
+export function closeEnvironment(root: Root): void {
   void root.close();
 }

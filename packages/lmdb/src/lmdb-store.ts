@@ -202,8 +202,10 @@ export class LmdbStore implements Adapter {
     if (context === undefined) return;
     let found = 0;
     try {
-      found = this.#use("remove expired records from", ({ writer }) => {
+      found = this.#use("remove expired records from", ({ environment, writer }) => {
         this.#requireSameFile();
+        // A reader that was killed keeps what it saw from being overwritten, and the file would grow without end.
+        environment.root.readerCheck();
         return writer.sweep(context.clock.now(), SWEEP_ROWS);
       });
     } catch (error) {
