@@ -16,6 +16,9 @@ const CORRUPTED = -30796;
 const PANIC = -30795;
 const VERSION_MISMATCH = -30794;
 const INVALID = -30793;
+/** What it says when its list of free pages contradicts itself. */
+const BAD_TXN = -30782;
+const PROBLEM = -30779;
 
 /** Below this a write that failed for an unknown part is put down to the lack of room. */
 const ROOM_BYTES_MIN = 1024 * 1024;
@@ -29,8 +32,16 @@ export function errorNumber(error: unknown): number {
   return typeof code === "string" ? (NUMBERS[code] ?? 0) : 0;
 }
 
-const isDamage = (number: number): boolean =>
-  number === PAGE_NOTFOUND || number === CORRUPTED || number === VERSION_MISMATCH || number === INVALID;
+const DAMAGE: ReadonlySet<number> = new Set([
+  PAGE_NOTFOUND,
+  CORRUPTED,
+  VERSION_MISMATCH,
+  INVALID,
+  BAD_TXN,
+  PROBLEM,
+]);
+
+const isDamage = (number: number): boolean => DAMAGE.has(number);
 
 /** True when what the environment remembers may differ from what is on the disk. */
 export function isSuspect(error: unknown): boolean {

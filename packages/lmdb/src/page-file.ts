@@ -65,19 +65,31 @@ export function readTree(bytes: Buffer, offset: number): Tree {
   };
 }
 
+/** A page, as bytes and as the numbers of two bytes that it is made of. */
+interface Room {
+  readonly bytes: Buffer;
+  readonly words: Uint16Array;
+}
+
+const even = (bytes: number): number => bytes + (bytes % 2);
+const outside = (page: number): DamagedPages => new DamagedPages(`page ${page} has a node where none can be`);
+
 export class PageFile {
   readonly #descriptor: number;
   readonly #pageBytes: number;
   readonly #pages: number;
+  readonly #transaction: number;
   /** A bit for each page that belongs to a tree. */
   readonly #met: Uint8Array;
   /** A page for each level of the way down. */
-  readonly #levels: { bytes: Buffer; words: Uint16Array }[] = [];
+  readonly #levels: Room[] = [];
   #entries = 0;
   /** The highest page met. */
   last = 1;
 
-  constructor(descriptor: number, pageBytes: number, fileBytes: number) {
+  /** @param transaction the last one: a page that claims a later one would pass for one in memory. */
+  constructor(descriptor: number, pageBytes: number, fileBytes: number, transaction: number) {
+    this.#transaction = transaction;
     this.#descriptor = descriptor;
     this.#pageBytes = pageBytes;
     this.#pages = Math.floor(fileBytes / pageBytes);
@@ -101,48 +113,70 @@ export class PageFile {
   #walkPage(page: number, depth: number, level: number, visit: VisitEntry | undefined): void {
     const isLeaf = level === depth;
     const { bytes, words } = this.#read(page, level);
-    const flags = words[9] as number;
     const count = (words[10] as number) >> 1;
+    const upper = words[11] as number;
     const isSound =
       readNumber(bytes, 0) === page &&
-      flags === (isLeaf ? P_LEAF : P_BRANCH) &&
+      readNumber(bytes, 8) <= this.#transaction &&
+      words[9] === (isLeaf ? P_LEAF : P_BRANCH) &&
       count > 0 &&
-      PAGE_HEADER_BYTES + 2 * count <= this.#pageBytes;
+      2 * count <= upper &&
+      PAGE_HEADER_BYTES + upper <= this.#pageBytes;
     if (!isSound) throw new DamagedPages(`page ${page} is not one of its tree`);
+    let nodesBytes = 0;
     for (let index = 0; index < count; index += 1) {
-      const node = (words[PAGE_HEADER_BYTES / 2 + index] as number) + PAGE_HEADER_BYTES;
-      if (node % 2 !== 0 || node + NODE_HEADER_BYTES > this.#pageBytes) {
-        throw new DamagedPages(`page ${page} has a node outside of it`);
-      }
-      if (isLeaf) this.#checkEntry(page, level, node, visit);
-      else this.#walkPage(this.#child(page, level, node), depth, level + 1, visit);
+      const offset = words[PAGE_HEADER_BYTES / 2 + index] as number;
+      const node = offset + PAGE_HEADER_BYTES;
+      if (offset < upper || offset % 2 !== 0 || node + NODE_HEADER_BYTES > this.#pageBytes)
+        throw outside(page);
+      nodesBytes += isLeaf
+        ? this.#checkEntry(page, level, node, visit)
+        : this.#checkBranch(page, level, node);
     }
+    // Nodes fill the page from its end without a gap: where they would not, the next one would land on another.
+    if (nodesBytes !== this.#pageBytes - PAGE_HEADER_BYTES - upper) throw outside(page);
     if (isLeaf) this.#entries += count;
+    else this.#walkChildren(words, count, depth, level, visit);
   }
 
-  #child(page: number, level: number, node: number): number {
-    const { words } = this.#levels[level] as { words: Uint16Array };
-    const at = node / 2;
-    if (node + NODE_HEADER_BYTES + (words[at + 3] as number) > this.#pageBytes) {
-      throw new DamagedPages(`page ${page} has a node outside of it`);
+  #walkChildren(
+    words: Uint16Array,
+    count: number,
+    depth: number,
+    level: number,
+    visit: VisitEntry | undefined,
+  ): void {
+    for (let index = 0; index < count; index += 1) {
+      const at = ((words[PAGE_HEADER_BYTES / 2 + index] as number) + PAGE_HEADER_BYTES) / 2;
+      const [low, high, top] = [words[at], words[at + 1], words[at + 2]] as [number, number, number];
+      this.#walkPage(low + high * 2 ** 16 + top * 2 ** 32, depth, level + 1, visit);
     }
-    return (words[at] as number) + (words[at + 1] as number) * 2 ** 16 + (words[at + 2] as number) * 2 ** 32;
   }
 
-  #checkEntry(page: number, level: number, node: number, visit: VisitEntry | undefined): void {
-    const { bytes, words } = this.#levels[level] as { bytes: Buffer; words: Uint16Array };
+  /** @returns the bytes that the node takes. */
+  #checkBranch(page: number, level: number, node: number): number {
+    const { words } = this.#levels[level] as Room;
+    const taken = NODE_HEADER_BYTES + (words[node / 2 + 3] as number);
+    if (node + taken > this.#pageBytes) throw outside(page);
+    return even(taken);
+  }
+
+  /** @returns the bytes that the node takes. */
+  #checkEntry(page: number, level: number, node: number, visit: VisitEntry | undefined): number {
+    const { bytes, words } = this.#levels[level] as Room;
     const at = node / 2;
     const dataBytes = (words[at] as number) + (words[at + 1] as number) * 2 ** 16;
     const flags = words[at + 2] as number;
     const key = node + NODE_HEADER_BYTES;
     const data = key + (words[at + 3] as number);
     const end = data + (flags & F_BIGDATA ? PLACE_BYTES : dataBytes);
-    const isSound = end <= this.#pageBytes && (flags & ~(F_BIGDATA | F_SUBDATA)) === 0;
-    if (!isSound) throw new DamagedPages(`page ${page} has a node outside of it`);
+    if (end > this.#pageBytes || (flags & ~(F_BIGDATA | F_SUBDATA)) !== 0) throw outside(page);
     if (flags & F_BIGDATA) this.#checkOverflow(bytes, data, dataBytes);
-    if (visit === undefined) return;
-    const found = flags & F_BIGDATA ? undefined : bytes.subarray(data, end);
-    visit(bytes.subarray(key, data), found, (flags & F_SUBDATA) !== 0);
+    if (visit !== undefined) {
+      const found = flags & F_BIGDATA ? undefined : bytes.subarray(data, end);
+      visit(bytes.subarray(key, data), found, (flags & F_SUBDATA) !== 0);
+    }
+    return even(end - node);
   }
 
   #checkOverflow(bytes: Buffer, place: number, dataBytes: number): void {
@@ -151,6 +185,8 @@ export class PageFile {
     const header = this.#read(page, 0);
     const isSound =
       readNumber(header.bytes, 0) === page &&
+      readNumber(header.bytes, 8) <= this.#transaction &&
+      readNumber(bytes, place + 8) <= this.#transaction &&
       header.words[9] === P_OVERFLOW &&
       header.bytes.readUInt32LE(20) === pages &&
       PAGE_HEADER_BYTES + dataBytes <= pages * this.#pageBytes &&
@@ -167,19 +203,19 @@ export class PageFile {
     if (page > this.last) this.last = page;
   }
 
-  #read(page: number, level: number): { bytes: Buffer; words: Uint16Array } {
+  #read(page: number, level: number): Room {
     if (page < 2 || page >= this.#pages)
       throw new DamagedPages(`page ${page} is missing: the file is cut short`);
     this.#meet(page);
-    this.#levels[level] ??= this.#newLevel();
-    const room = this.#levels[level] as { bytes: Buffer; words: Uint16Array };
+    this.#levels[level] ??= this.#newRoom();
+    const room = this.#levels[level] as Room;
     const wanted = level === 0 ? PAGE_HEADER_BYTES : this.#pageBytes;
     const got = readSync(this.#descriptor, room.bytes, 0, wanted, page * this.#pageBytes);
     if (got !== wanted) throw new DamagedPages(`page ${page} is missing: the file is cut short`);
     return room;
   }
 
-  #newLevel(): { bytes: Buffer; words: Uint16Array } {
+  #newRoom(): Room {
     const memory = new ArrayBuffer(this.#pageBytes);
     return { bytes: Buffer.from(memory), words: new Uint16Array(memory) };
   }
