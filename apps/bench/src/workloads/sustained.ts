@@ -1,17 +1,18 @@
 /**
  * Sustained `set` to stored: new records go in as fast as they can until the last one is in the database, against a
- * hand-written loop at its best batch size. Both encode with the same codec and write the same columns under the same
+ * hand-written loop at its best batch size, for each embedded backend. Both encode with the same codec and write the same columns under the same
  * settings; files are new in each round, and opening and closing them is not timed.
  */
 
-import { BareSqlite } from "../contestants/bare-sqlite.js";
-import { newFilename, openWriteBehind } from "../contestants/write-behind.js";
+import { BACKENDS, type Backend, type BackendName } from "../contestants/backend.js";
+import { newFilename } from "../contestants/write-behind.js";
 import { type BenchValue, type KeyOrder, keysOf, valuesOf } from "../records.js";
 import { type Row, ratioRow } from "../row.js";
 import { type BenchSettings, type InChild, nextTurn, verify, type Workload } from "../workload.js";
 import { countText } from "./memory-rows.js";
 
 interface Params {
+  readonly backend: BackendName;
   readonly order: KeyOrder;
   readonly entries: number;
   readonly rounds: number;
@@ -31,79 +32,85 @@ const SETS_PER_TURN = 1_000;
 
 export const sustained: Workload<Params, Result> = {
   name: "sustained",
-  title: "sustained set until stored, SQLite",
+  title: "sustained set until stored",
 
   async run(settings: BenchSettings, inChild: InChild<Params, Result>): Promise<Row[]> {
     const entries = Math.min(settings.entriesMax, ENTRIES_MAX);
     const rows: Row[] = [];
-    for (const order of ["sequential", "random"] as const) {
-      const { ours, bare, batch } = await inChild({ order, entries, rounds: settings.repeatsCostly });
-      rows.push(
-        ratioRow({
-          workload: "set to stored",
-          label: `${order} keys, ${countText(entries)}`,
-          unit: "ops/s",
-          peer: `bare loop of ${countText(batch)}`,
-          ours,
-          theirs: bare,
-          target: { atLeast: 0.9 },
-        }),
-      );
+    for (const backend of Object.keys(BACKENDS) as BackendName[]) {
+      for (const order of ["sequential", "random"] as const) {
+        const rounds = settings.repeatsCostly;
+        const { ours, bare, batch } = await inChild({ backend, order, entries, rounds });
+        rows.push(
+          ratioRow({
+            workload: "set to stored",
+            label: `${backend}, ${order} keys, ${countText(entries)}`,
+            unit: "ops/s",
+            peer: `bare loop of ${countText(batch)}`,
+            ours,
+            theirs: bare,
+            target: { atLeast: 0.9 },
+          }),
+        );
+      }
     }
     return rows;
   },
 
-  async measure({ order, entries, rounds }: Params, directory: string): Promise<Result> {
+  async measure({ backend: name, order, entries, rounds }: Params, directory: string): Promise<Result> {
+    const backend = BACKENDS[name];
     const keys = keysOf(entries, order);
-    const batch = bestBatch(keys, directory);
+    const batch = await bestBatch(backend, keys, directory);
     const ours: number[] = [];
     const bare: number[] = [];
-    await ourRate(keys, valuesOf(entries), directory);
+    await ourRate(backend, keys, valuesOf(entries), directory);
     for (let round = 1; round <= rounds; round += 1) {
       const values = valuesOf(entries, round * entries);
-      ours.push(await ourRate(keys, values, directory));
-      bare.push(bareRate(keys, values, batch, directory));
+      ours.push(await ourRate(backend, keys, values, directory));
+      bare.push(await bareRate(backend, keys, values, batch, directory));
     }
     return { ours, bare, batch };
   },
 };
 
 /** Each is tried once, after a first try that warms up. */
-function bestBatch(keys: readonly string[], directory: string): number {
+async function bestBatch(backend: Backend, keys: readonly string[], directory: string): Promise<number> {
   const values = valuesOf(keys.length);
   let best = 0;
   let bestRate = 0;
   for (const batch of [BARE_BATCHES[1] as number, ...BARE_BATCHES]) {
-    const rate = bareRate(keys, values, batch, directory);
+    const rate = await bareRate(backend, keys, values, batch, directory);
     if (rate > bestRate) [best, bestRate] = [batch, rate];
   }
   return best;
 }
 
-function bareRate(
+async function bareRate(
+  backend: Backend,
   keys: readonly string[],
   values: readonly BenchValue[],
   batch: number,
   directory: string,
-): number {
+): Promise<number> {
   const filename = newFilename(directory);
-  const bare = new BareSqlite(filename);
+  const bare = backend.openBare(filename);
   bare.makeSchema();
   const start = performance.now();
-  bare.write(keys, values, batch);
+  await bare.write(keys, values, batch);
   const ms = performance.now() - start;
-  bare.close();
-  verifyStored(filename, values);
+  await bare.close();
+  await verifyStored(backend, filename, values);
   return (keys.length / ms) * 1_000;
 }
 
 async function ourRate(
+  backend: Backend,
   keys: readonly string[],
   values: readonly BenchValue[],
   directory: string,
 ): Promise<number> {
   const filename = newFilename(directory);
-  const storage = await openWriteBehind(filename);
+  const storage = await backend.open(filename);
   const start = performance.now();
   for (let from = 0; from < keys.length; from += SETS_PER_TURN) {
     const to = Math.min(keys.length, from + SETS_PER_TURN);
@@ -115,14 +122,18 @@ async function ourRate(
   await storage.flush();
   const ms = performance.now() - start;
   await storage.close();
-  verifyStored(filename, values);
+  await verifyStored(backend, filename, values);
   return (keys.length / ms) * 1_000;
 }
 
-function verifyStored(filename: string, values: readonly BenchValue[]): void {
-  const bare = new BareSqlite(filename);
+async function verifyStored(
+  backend: Backend,
+  filename: string,
+  values: readonly BenchValue[],
+): Promise<void> {
+  const bare = backend.openBare(filename);
   const found = bare.readAll();
-  bare.close();
+  await bare.close();
   let sum = 0;
   for (const value of found.values()) sum += value.id;
   let expected = 0;
