@@ -5,7 +5,8 @@
  * | crc32 u32 | version u64 | expiresAt u64 | value |
  * ```
  *
- * The checksum is over the key and all that follows it: LMDB has none, and would hand out a flipped bit as a value.
+ * The checksum is over the key and the record, with zeros where it stands itself: LMDB has none, and would hand out a
+ * flipped bit as a value.
  */
 
 import { crc32 } from "node:zlib";
@@ -44,12 +45,13 @@ export class RecordStage {
   encode(key: string, value: Uint8Array, version: number, expiresAt: number): Uint8Array {
     const length = RECORD_HEADER_BYTES + value.byteLength;
     const bytes = this.#room(length);
+    bytes.writeUInt32BE(0, 0);
     writeInteger(bytes, version, VERSION_OFFSET);
     writeInteger(bytes, expiresAt, EXPIRES_OFFSET);
     bytes.set(value, RECORD_HEADER_BYTES);
-    const sum = crc32(bytes.subarray(VERSION_OFFSET, length), crc32(key));
-    bytes.writeUInt32BE(sum, 0);
-    return bytes.subarray(0, length);
+    const record = bytes.subarray(0, length);
+    bytes.writeUInt32BE(crc32(record, crc32(key)), 0);
+    return record;
   }
 
   #room(length: number): Buffer {
@@ -68,14 +70,13 @@ export function expiresAtOf(bytes: Uint8Array): number {
 }
 
 /**
- * @param bytes the record's own, not lent by LMDB; the value is a view of them.
+ * @param bytes the record's own, not lent by LMDB; they are changed, and the value is a view of them.
  * @throws AdapterError LEAKDB_CORRUPTION when they are not what was written under that key.
  */
 export function decodeRecord(key: string, bytes: Uint8Array): StoredRecord {
-  const intact =
-    bytes.byteLength >= RECORD_HEADER_BYTES &&
-    crc32(bytes.subarray(VERSION_OFFSET), crc32(key)) === readUint32(bytes, 0);
-  if (!intact) {
+  const sum = bytes.byteLength >= RECORD_HEADER_BYTES ? readUint32(bytes, 0) : undefined;
+  bytes.fill(0, 0, VERSION_OFFSET);
+  if (sum !== crc32(bytes, crc32(key))) {
     throw new AdapterError("a record is damaged: its checksum is wrong; keep a copy and restore a backup", {
       kind: "transient",
       code: "LEAKDB_CORRUPTION",

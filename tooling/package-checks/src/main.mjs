@@ -38,6 +38,17 @@ const BROUGHT_BY_TESTKIT = [
   /^undici-types$/,
 ];
 
+/** All that `@leakdb/lmdb` may bring beyond that: its client, with the client's own parts. */
+const BROUGHT_BY_LMDB = [
+  /^@leakdb\/lmdb$/,
+  /^lmdb$/,
+  /^@lmdb\/lmdb-/,
+  /^@harperfast\/extended-iterable$/,
+  /^node-addon-api$/,
+  /^ordered-binary$/,
+  /^weak-lru-cache$/,
+];
+
 let failed = 0;
 
 /**
@@ -69,11 +80,15 @@ async function checkAll(temporary) {
   const core = packed.find(({ name }) => name === "@leakdb/core");
   const sqlite = packed.find(({ name }) => name === "@leakdb/sqlite");
   const testkit = packed.find(({ name }) => name === "@leakdb/testkit");
-  if (core === undefined || sqlite === undefined || testkit === undefined) {
-    throw new Error("core, sqlite and testkit must be publishable");
+  const lmdb = packed.find(({ name }) => name === "@leakdb/lmdb");
+  if (core === undefined || sqlite === undefined || testkit === undefined || lmdb === undefined) {
+    throw new Error("core, sqlite, lmdb and testkit must be publishable");
   }
   await check("core alone brings no database and runs", () => coreAlone(temporary, core.tarball));
   await checkWithSqlite(temporary, core.tarball, sqlite);
+  await check("core and lmdb bring no other database and run", () =>
+    withLmdb(temporary, core.tarball, lmdb.tarball),
+  );
   await checkWithTestkit(temporary, core.tarball, testkit.tarball);
 }
 
@@ -90,6 +105,23 @@ async function coreAlone(temporary, core) {
   if (strangers.length > 0) throw new Error(`installing core alone also brings ${strangers.join(", ")}`);
   cpSync(join(CONSUMERS, "core-alone.mjs"), join(folder, "core-alone.mjs"));
   await runCommand(process.execPath, ["core-alone.mjs"], folder);
+}
+
+/**
+ * The native part comes as a package of its own, so that it runs with install scripts off.
+ *
+ * @param {string} temporary
+ * @param {string} core
+ * @param {string} lmdb
+ */
+async function withLmdb(temporary, core, lmdb) {
+  const folder = join(temporary, "with-lmdb");
+  await makeProject(folder, [core, lmdb]);
+  const known = [...BROUGHT_BY_CORE, ...BROUGHT_BY_LMDB];
+  const strangers = installedNames(folder).filter((name) => !known.some((each) => each.test(name)));
+  if (strangers.length > 0) throw new Error(`installing core and lmdb also brings ${strangers.join(", ")}`);
+  cpSync(join(CONSUMERS, "with-lmdb.mjs"), join(folder, "with-lmdb.mjs"));
+  await runCommand(process.execPath, ["with-lmdb.mjs"], folder);
 }
 
 /**

@@ -126,9 +126,11 @@ function samplesOf(document: string): Sample[] {
 /** A folder as a user's: the packages in `node_modules`, each sample a file. */
 function makeProject(): void {
   mkdirSync(join(folder, "node_modules", "@leakdb"), { recursive: true });
-  for (const name of ["core", "sqlite", "testkit"]) {
+  for (const name of ["core", "lmdb", "sqlite", "testkit"]) {
     symlinkSync(join(ROOT, "packages", name), join(folder, "node_modules", "@leakdb", name));
   }
+  // The document about LMDB shows how to read a store without us.
+  symlinkSync(join(ROOT, "packages", "lmdb", "node_modules", "lmdb"), join(folder, "node_modules", "lmdb"));
   writeFileSync(join(folder, "package.json"), JSON.stringify({ type: "module" }));
   for (const { file, code } of samples) writeFileSync(join(folder, file), code);
 }

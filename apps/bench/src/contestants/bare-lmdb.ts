@@ -62,7 +62,7 @@ export class BareLmdb {
     const bytes = Buffer.alloc(HEADER_BYTES + encoded.byteLength);
     bytes.writeBigUInt64BE(FIRST_VERSION + BigInt(index), 4);
     bytes.set(encoded, HEADER_BYTES);
-    bytes.writeUInt32BE(crc32(bytes.subarray(4), crc32(key)), 0);
+    bytes.writeUInt32BE(crc32(bytes, crc32(key)), 0);
     return bytes;
   }
 }
