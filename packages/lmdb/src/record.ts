@@ -82,9 +82,15 @@ export function decodeRecord(key: string, bytes: Uint8Array): StoredRecord {
       code: "LEAKDB_CORRUPTION",
     });
   }
+  // A view by hand: `subarray` of a buffer takes as long as all the rest of this.
+  const value = new Uint8Array(
+    bytes.buffer,
+    bytes.byteOffset + RECORD_HEADER_BYTES,
+    bytes.byteLength - RECORD_HEADER_BYTES,
+  );
   return {
     key,
-    value: bytes.subarray(RECORD_HEADER_BYTES),
+    value,
     version: versionOf(bytes),
     expiresAt: expiresAtOf(bytes),
   };
