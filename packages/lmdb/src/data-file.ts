@@ -99,14 +99,14 @@ function inspect(descriptor: number, path: string): StoreMark | undefined {
   return mark;
 }
 
-function readMark(file: PageFile, tree: Tree, path: string): StoreMark | undefined {
+function readMark(file: PageFile, tree: Tree, path: string): StoreMark {
   let mark: StoreMark | undefined;
   file.walk(tree, (key, data) => {
-    if (data === undefined || key.toString() !== MARK_KEY) throw new DamagedPages("its mark is unreadable");
-    mark = decodeMark(data);
-    if (mark === undefined) throw new DamagedPages("its mark is unreadable");
+    if (data !== undefined && key.toString() === MARK_KEY) mark = decodeMark(data);
   });
-  if (mark !== undefined && mark.schema > SCHEMA_VERSION) {
+  // It was made in one transaction with its database.
+  if (mark === undefined) throw new DamagedPages("its mark is missing or unreadable");
+  if (mark.schema > SCHEMA_VERSION) {
     const what = `a later LeakDB made it (schema ${mark.schema}, here ${SCHEMA_VERSION}); install that version`;
     throw refusal(path, what, "LEAKDB_OPEN_FAILED");
   }

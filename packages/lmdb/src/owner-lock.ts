@@ -141,6 +141,8 @@ function answers(path: string): Promise<boolean> {
     socket.once("error", (error: NodeJS.ErrnoException) => {
       if (error.code === "ECONNREFUSED" || error.code === "ENOENT") resolve(false);
       else if (error.code === "EAGAIN") resolve(true);
+      // It was closed while this connection waited: ask again.
+      else if (error.code === "ECONNRESET") resolve(answers(path));
       else reject(error);
     });
   });
