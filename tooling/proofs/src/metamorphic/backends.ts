@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Adapter } from "@leakdb/core/adapter";
+import { lmdb } from "@leakdb/lmdb";
 import { sqlite } from "@leakdb/sqlite";
 import { ReferenceBackend, referenceAdapter } from "@leakdb/testkit";
 
@@ -19,6 +20,7 @@ export const BACKENDS: Readonly<Record<string, () => Backend>> = {
     return { adapter: () => referenceAdapter({ backend }), dispose: () => undefined };
   },
   sqlite: () => inDirectory((directory) => sqlite({ filename: join(directory, "store.db") })),
+  lmdb: () => inDirectory((directory) => lmdb({ directory })),
 };
 
 function inDirectory(adapterIn: (directory: string) => Adapter): Backend {
