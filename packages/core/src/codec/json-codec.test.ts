@@ -1,4 +1,5 @@
 import { deepStrictEqual } from "node:assert/strict";
+import { inherits } from "node:util";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { jsonCodec } from "./json-codec.js";
@@ -94,8 +95,9 @@ describe("jsonCodec", () => {
     ["value.big is a bigint", { big: 1n }],
     ["value.at is a Date with toJSON", { at: new Date() }],
     ["value is a URL with toJSON", new URL("http://a.example")],
-    ["value.b is a Uint8Array with toJSON", { b: Buffer.from("a") }],
+    ["value.b is a Buffer with toJSON", { b: Buffer.from("a") }],
     ["value.b is a Uint8Array", { b: new Uint8Array(1) }],
+    ["value.p is a Proxy", { p: new Proxy({}, {}) }],
     ["value is a Map", new Map()],
     ["value is a Set", new Set()],
     ["value is a RegExp", /x/],
@@ -109,6 +111,56 @@ describe("jsonCodec", () => {
   ])("refuses what JSON would change: %s", (message, value) => {
     expect(() => codec.encode(value)).toThrow(message);
     expect(() => codec.encode(value)).toThrow(TypeError);
+  });
+
+  it("reads each property once: NaN, a map or a function that a getter gives later is not written", () => {
+    for (const later of [
+      Number.NaN,
+      new Map([[1, 2]]),
+      () => 1,
+      undefined,
+      5n,
+      { toJSON: () => "changed" },
+    ]) {
+      let reads = 0;
+      const value = {
+        get x() {
+          return reads++ === 0 ? 1 : later;
+        },
+      };
+      expect(roundTrip<unknown>(value)).toEqual({ x: 1 });
+      expect(reads).toBe(1);
+    }
+  });
+
+  it("writes an instance of an error class as written before 2015 as any other instance", () => {
+    function HttpError(this: { status: number }): void {
+      this.status = 404;
+    }
+    inherits(HttpError as never, Error);
+    const made = new (HttpError as unknown as new () => object)();
+    expect(roundTrip({ lastError: made })).toEqual({ lastError: { status: 404 } });
+  });
+
+  it("writes arrays of numbers as JSON.stringify does, and looks at each", () => {
+    const numbers = Array.from({ length: 50 }, (_, index) => index / 3);
+    expect(Buffer.from(codec.encode({ numbers })).toString()).toBe(JSON.stringify({ numbers }));
+    expect(roundTrip([...numbers, -0])).toStrictEqual([...numbers, -0]);
+    expect(roundTrip([...numbers, "x"])).toStrictEqual([...numbers, "x"]);
+    expect(() => codec.encode([...numbers, Number.NaN])).toThrow("value[50] is not a finite number");
+  });
+
+  it("may be used inside a getter of a value that is being encoded", () => {
+    const value = {
+      before: [1],
+      get inner() {
+        return Buffer.from(codec.encode({ deep: true })).toString();
+      },
+      after: 2,
+    };
+    expect(roundTrip<unknown>(value)).toEqual({ before: [1], inner: '{"deep":true}', after: 2 });
+    expect(() => codec.encode({ first: 1, second: () => 1 })).toThrow(TypeError);
+    expect(roundTrip({ third: 3 })).toEqual({ third: 3 });
   });
 
   it("takes 1,000 levels of nesting and refuses more, both ways", () => {

@@ -2,13 +2,19 @@
  * The codec for rows that other tools read: plain JSON in UTF-8.
  *
  * JSON stands for fewer values than JavaScript has, and `JSON.stringify` drops or changes the others without a
- * word. Here they are refused by name before anything is written, so that what is stored comes back as it was.
+ * word. Here they are refused by name, so that what is stored comes back as it was. Each property is read once,
+ * looked at and written: an accessor that answers differently later changes nothing.
  */
 
 import { isUtf8 } from "node:buffer";
 import type { Codec } from "./codec.js";
-import { DEPTH_MAX, isDenseArray, tagOf } from "./plain-values.js";
+import { JsonWriter } from "./json-writer.js";
+import { isOrdinary, isProxy, typeNameOf } from "./object-kind.js";
+import { DEPTH_MAX, isDenseArray } from "./plain-values.js";
 import { elementStep, propertyStep, valuePath } from "./value-path.js";
+
+/** A shorter array of numbers is written one by one. */
+const NUMBERS_MIN = 8;
 
 /**
  * JSON in UTF-8, without a byte order mark.
@@ -17,22 +23,33 @@ import { elementStep, propertyStep, valuePath } from "./value-path.js";
  * objects with any own string key, `__proto__` among them.
  *
  * Changed by design: a class instance comes back as a plain object of its own enumerable properties, an object
- * that is referred to twice as two equal objects, and an accessor as the value it gave.
+ * that is referred to twice as two equal objects, and an accessor as the value it gave when it was read. What is not
+ * enumerable is left out.
  *
  * `encode` throws a `TypeError` or `RangeError` whose message names the part and never carries a value:
  * `undefined`, functions and symbols anywhere, NaN and infinities, bigints, dates, maps, sets and all other
- * built-in types, anything with `toJSON`, arrays with holes or properties, symbol-keyed properties, circular
- * references, more than 1,000 levels of nesting. `decode` throws an `Error` for bytes that are not UTF-8 or not
- * JSON, or nested deeper.
+ * built-in types (as their internal slots say, see `msgpackCodec`), proxies of anything, anything with `toJSON`,
+ * arrays with holes or properties, symbol-keyed properties, circular references, more than 1,000 levels of nesting.
+ * What an accessor throws is thrown on. `decode` throws an `Error` for bytes that are not UTF-8 or not JSON, or nested
+ * deeper.
  */
 export function jsonCodec(): Codec {
+  /** Absent while a value is written: an accessor of it may have another value encoded. */
+  let idleWriter: JsonWriter | undefined = new JsonWriter();
+
   return {
     name: "json",
     encode(value) {
-      const check = new Check();
-      const fault = check.fault(value);
-      if (fault !== undefined) throw fault.error();
-      return Buffer.from(check.hasNegativeZero ? stringify(value) : JSON.stringify(value));
+      const writer = idleWriter ?? new JsonWriter();
+      idleWriter = undefined;
+      try {
+        const fault = new Writing(writer).write(value);
+        if (fault !== undefined) throw fault.error();
+        return writer.take();
+      } finally {
+        writer.reset();
+        idleWriter = writer;
+      }
     },
     decode(bytes) {
       if (!(bytes instanceof Uint8Array)) throw new TypeError("bytes must be a Uint8Array");
@@ -68,23 +85,29 @@ class Fault {
   }
 }
 
-/** One walk over a value before it is written. */
-class Check {
-  /** `JSON.stringify` writes it as 0, although JSON has it. */
-  hasNegativeZero = false;
+/** One walk over a value, which writes each part as it looks at it: nothing is read a second time. */
+class Writing {
   /** The objects from the value down to where the walk is. */
-  readonly #above: object[] = [];
+  private readonly above: object[] = [];
 
-  fault(value: unknown): Fault | undefined {
+  constructor(private readonly writer: JsonWriter) {}
+
+  write(value: unknown): Fault | undefined {
     switch (typeof value) {
       case "string":
+        this.writer.string(value);
+        return undefined;
       case "boolean":
+        this.writer.ascii(value ? "true" : "false");
         return undefined;
       case "number":
-        if (Object.is(value, -0)) this.hasNegativeZero = true;
-        return Number.isFinite(value) ? undefined : refusal("is not a finite number");
+        if (!Number.isFinite(value)) return refusal("is not a finite number");
+        this.writer.number(value);
+        return undefined;
       case "object":
-        return value === null ? undefined : this.#objectFault(value);
+        if (value !== null) return this.writeObject(value);
+        this.writer.ascii("null");
+        return undefined;
       case "undefined":
         return refusal("is undefined");
       default:
@@ -92,57 +115,73 @@ class Check {
     }
   }
 
-  #objectFault(object: object): Fault | undefined {
+  private writeObject(object: object): Fault | undefined {
     // At this length a cycle would have come round, or else the nesting is too deep.
-    if (this.#above.length === DEPTH_MAX) {
-      return this.#above.includes(object)
+    if (this.above.length === DEPTH_MAX) {
+      return this.above.includes(object)
         ? refusal("refers back to an object around it")
         : new Fault(`is nested deeper than ${DEPTH_MAX} levels`, RangeError);
     }
+    if (isProxy(object)) return refusal("is a Proxy");
     if (Object.getOwnPropertySymbols(object).length > 0)
       return refusal("has a property whose key is a symbol");
     if (typeof (object as { toJSON?: unknown }).toJSON === "function") {
-      return refusal(`is a ${tagOf(object)} with toJSON, which would change it`);
+      return refusal(`is a ${typeNameOf(object)} with toJSON, which would change it`);
     }
-    this.#above.push(object);
-    const fault = Array.isArray(object) ? this.#elementFault(object) : this.#fieldFault(object);
-    this.#above.pop();
+    this.above.push(object);
+    const fault = Array.isArray(object) ? this.writeElements(object) : this.writeFields(object);
+    this.above.pop();
     return fault;
   }
 
-  #elementFault(array: readonly unknown[]): Fault | undefined {
+  private writeElements(array: readonly unknown[]): Fault | undefined {
     if (!isDenseArray(array)) return refusal("is an array with holes or properties");
-    for (let index = 0; index < array.length; index++) {
-      const fault = this.fault(array[index]);
+    const { length } = array;
+    const numbers = numbersOf(array);
+    if (numbers !== undefined) {
+      this.writer.ascii(JSON.stringify(numbers));
+      return undefined;
+    }
+    this.writer.byte(0x5b);
+    for (let index = 0; index < length; index++) {
+      if (index > 0) this.writer.byte(0x2c);
+      const fault = this.write(array[index]);
       if (fault !== undefined) return fault.under(elementStep(index));
     }
+    this.writer.byte(0x5d);
     return undefined;
   }
 
-  #fieldFault(object: object): Fault | undefined {
-    const tag = tagOf(object);
-    if (tag !== "Object") return refusal(`is a ${tag}`);
+  private writeFields(object: object): Fault | undefined {
+    if (ArrayBuffer.isView(object)) return refusal(`is a ${typeNameOf(object)}`);
     const keys = Object.keys(object);
+    if (!isOrdinary(object, keys.length)) return refusal(`is a ${typeNameOf(object)}`);
     for (let index = 0; index < keys.length; index++) {
       const key = keys[index] as string;
-      const fault = this.fault((object as Record<string, unknown>)[key]);
+      this.writer.key(key, index === 0 ? 0x7b : 0x2c);
+      const fault = this.write((object as Record<string, unknown>)[key]);
       if (fault !== undefined) return fault.under(propertyStep(key));
     }
+    if (keys.length === 0) this.writer.byte(0x7b);
+    this.writer.byte(0x7d);
     return undefined;
   }
+}
+
+/** A copy of an array that has nothing but numbers of JSON: V8 writes many at once faster than one by one. */
+function numbersOf(array: readonly unknown[]): readonly unknown[] | undefined {
+  if (array.length < NUMBERS_MIN || typeof array[0] !== "number") return undefined;
+  if (Object.getPrototypeOf(array) !== Array.prototype) return undefined;
+  const copy = [...array];
+  for (let index = 0; index < copy.length; index++) {
+    const value = copy[index];
+    if (typeof value !== "number" || !Number.isFinite(value) || Object.is(value, -0)) return undefined;
+  }
+  return copy;
 }
 
 function refusal(what: string): Fault {
   return new Fault(`${what}, which JSON does not keep`);
-}
-
-/** `JSON.stringify` for a checked value, but for -0. */
-function stringify(value: unknown): string {
-  if (Object.is(value, -0)) return "-0";
-  if (typeof value !== "object" || value === null) return JSON.stringify(value);
-  if (Array.isArray(value)) return `[${value.map(stringify).join(",")}]`;
-  const fields = Object.entries(value).map(([key, field]) => `${JSON.stringify(key)}:${stringify(field)}`);
-  return `{${fields.join(",")}}`;
 }
 
 /** True when JSON is nested deeper than {@link DEPTH_MAX}: each level takes two bytes, so short text cannot be. */
