@@ -5,7 +5,8 @@
  * A node is an array: its kind, then its slots (see `graph-node.ts`). A slot is a primitive as it is, or `[n]`,
  * which stands for node n. Node 0 is the value itself; the others are numbered in the order in which a
  * breadth-first walk meets them, so that a node is first referred to by an earlier one. `rebuildGraph` holds the
- * table to that order: it finds damaged tables, and knows each node's depth without recursion.
+ * table to that order: it finds damaged tables, and knows each node's depth without recursion. A property is read
+ * once, and what a node is depends on the object's internal slots alone (see `object-kind.ts`).
  *
  * ```text
  *   a = { self: a, list: [ -0 ] }      0: [ object, "self", [0], "list", [1] ]
@@ -16,7 +17,16 @@
 
 import { types } from "node:util";
 import { KIND, type Node, type Slot, VIEW_TYPES } from "./graph-node.js";
-import { DEPTH_MAX, isDenseArray, isPlainString, tagOf } from "./plain-values.js";
+import {
+  bytesInView,
+  flagsOf,
+  isOrdinary,
+  isProxy,
+  sourceOf,
+  typeNameOf,
+  viewTypeOf,
+} from "./object-kind.js";
+import { DEPTH_MAX, isDenseArray, isPlainString } from "./plain-values.js";
 import { elementStep, propertyStep, valuePath } from "./value-path.js";
 
 /** @throws TypeError or RangeError that names the part which cannot be encoded. */
@@ -77,20 +87,21 @@ class Flattening {
   }
 
   private objectNode(object: object): Node {
-    if (Array.isArray(object)) return this.arrayNode(object);
-    if (ArrayBuffer.isView(object)) return this.viewNode(object);
-    if (types.isNativeError(object)) return this.errorNode(object);
+    if (isProxy(object)) throw this.refusal("is a Proxy", "");
     if (Object.getOwnPropertySymbols(object).length > 0) {
       throw this.refusal("has a property whose key is a symbol", "");
     }
-    const special = this.builtInNode(object);
-    if (special !== undefined) {
-      if (Object.keys(object).length > 0) throw this.refusal(`is a ${tagOf(object)} with own properties`, "");
-      return special;
+    if (Array.isArray(object)) return this.arrayNode(object);
+    if (ArrayBuffer.isView(object)) return this.viewNode(object);
+    if (types.isNativeError(object)) return this.errorNode(object);
+    const keys = Object.keys(object);
+    const node = this.builtInNode(object);
+    if (node === undefined) {
+      if (!isOrdinary(object, keys.length)) throw this.refusal(`is a ${typeNameOf(object)}`, "");
+      return [KIND.object, ...this.properties(object, keys)];
     }
-    const tag = tagOf(object);
-    if (tag !== "Object") throw this.refusal(`is a ${tag}`, "");
-    return [KIND.object, ...this.properties(object, Object.keys(object))];
+    if (keys.length > 0) throw this.refusal(`is a ${typeNameOf(object)} with own properties`, "");
+    return node;
   }
 
   private builtInNode(object: object): Node | undefined {
@@ -115,35 +126,33 @@ class Flattening {
   }
 
   private regExpNode(regExp: RegExp): Node {
-    const { source, flags, lastIndex } = regExp;
+    const { lastIndex } = regExp;
     if (!Number.isSafeInteger(lastIndex) || Object.is(lastIndex, -0)) {
       throw this.refusal("is a RegExp whose lastIndex is not an integer", "");
     }
-    return [KIND.regExp, Buffer.from(source, "utf16le"), flags, lastIndex];
+    return [KIND.regExp, Buffer.from(sourceOf(regExp), "utf16le"), flagsOf(regExp), lastIndex];
   }
 
   private arrayNode(array: readonly unknown[]): Node {
-    if (Object.getOwnPropertySymbols(array).length > 0) {
-      throw this.refusal("has a property whose key is a symbol", "");
+    const { length } = array;
+    if (!isDenseArray(array)) {
+      return [KIND.sparseArray, length, ...this.properties(array, Object.keys(array))];
     }
-    if (isDenseArray(array)) {
-      return [KIND.array, ...array.map((value, index) => this.slot(value, elementStep(index)))];
-    }
-    return [KIND.sparseArray, array.length, ...this.properties(array, Object.keys(array))];
+    const slots: Slot[] = [];
+    for (let index = 0; index < length; index++) slots.push(this.slot(array[index], elementStep(index)));
+    return [KIND.array, ...slots];
   }
 
   /** The hidden properties (`message`, `stack`, `cause`) stand first, and their count before them. */
   private errorNode(error: Error): Node {
-    if (Object.getOwnPropertySymbols(error).length > 0) {
-      throw this.refusal("has a property whose key is a symbol", "");
-    }
     const visible = Object.keys(error);
     const hidden = Object.getOwnPropertyNames(error).filter((name) => !visible.includes(name));
     const type = errorTypeOf(error);
     const slots = this.properties(error, hidden);
     // A class that names its errors on its prototype loses the prototype; the name is kept.
-    if (!Object.hasOwn(error, "name") && error.name !== type) {
-      slots.push("name", this.slot(error.name, ".name"));
+    if (!hidden.includes("name") && !visible.includes("name")) {
+      const { name } = error;
+      if (name !== type) slots.push("name", this.slot(name, ".name"));
     }
     const hiddenCount = slots.length / 2;
     return [KIND.error, type, hiddenCount, ...slots, ...this.properties(error, visible)];
@@ -151,9 +160,9 @@ class Flattening {
 
   /** Only the bytes in view: the buffer behind it may be a pool that holds strangers' bytes. */
   private viewNode(view: ArrayBufferView): Node {
-    const type = Buffer.isBuffer(view) ? "Buffer" : tagOf(view);
+    const type = viewTypeOf(view);
     if (type !== "Buffer" && !VIEW_TYPES.has(type)) throw this.refusal(`is a ${type}`, "");
-    return [KIND.view, type, new Uint8Array(view.buffer, view.byteOffset, view.byteLength)];
+    return [KIND.view, type, bytesInView(view)];
   }
 
   private properties(object: object, keys: readonly string[]): Slot[] {
