@@ -3,32 +3,43 @@
  * between the write and its way to the backend, and each read decodes a copy of its own.
  */
 
+import { types } from "node:util";
 import { LeakDBError } from "../errors.js";
 import type { Codec } from "./codec.js";
+import { typeNameOf } from "./object-kind.js";
 
 export class EncodedValue {
   readonly bytes: Uint8Array;
+  readonly #isEncoded = true;
 
   constructor(bytes: Uint8Array) {
     this.bytes = bytes;
   }
+
+  /** Asks no value for its prototype: a user's proxy could answer anything, or throw. */
+  static [Symbol.hasInstance](value: unknown): value is EncodedValue {
+    return typeof value === "object" && value !== null && #isEncoded in value;
+  }
 }
 
-/** The bytes of a table's value, encoded now unless it was at the call. @throws LEAKDB_ENCODE_FAILED */
+/**
+ * The bytes of a table's value, encoded now unless it was at the call.
+ * @throws LEAKDB_ENCODE_FAILED for whatever the codec throws, and when it returns no `Uint8Array`
+ */
 export function encodeValue(value: unknown, codec: Codec): Uint8Array {
   if (value instanceof EncodedValue) return value.bytes;
+  let bytes: unknown;
   try {
-    return codec.encode(value);
+    bytes = codec.encode(value);
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : "it threw something that is no Error";
-    throw new LeakDBError(
-      "LEAKDB_ENCODE_FAILED",
-      `the codec ${codec.name} cannot encode the value: ${reason}`,
-      {
-        cause,
-      },
-    );
+    const message = `the codec ${codec.name} cannot encode the value: ${reasonOf(cause)}`;
+    throw new LeakDBError("LEAKDB_ENCODE_FAILED", message, { cause });
   }
+  if (types.isUint8Array(bytes)) return bytes;
+  // Its failure is this one already; as an unhandled rejection it would end the process.
+  if (types.isPromise(bytes)) bytes.catch(() => undefined);
+  const message = `the codec ${codec.name} must return a Uint8Array, not ${nounOf(bytes)}`;
+  throw new LeakDBError("LEAKDB_ENCODE_FAILED", message);
 }
 
 /** A new value from bytes. @throws LEAKDB_DECODE_FAILED, naming the key */
@@ -42,4 +53,21 @@ export function decodeValue(bytes: Uint8Array, codec: Codec, key: string): unkno
       { cause },
     );
   }
+}
+
+/** What was thrown may itself throw when it is looked at. */
+function reasonOf(cause: unknown): string {
+  try {
+    const message: unknown = cause instanceof Error || types.isNativeError(cause) ? cause.message : undefined;
+    if (typeof message === "string") return message;
+  } catch {
+    // Then it is no Error either.
+  }
+  return "it threw something that is no Error";
+}
+
+function nounOf(value: unknown): string {
+  if (value === null || value === undefined) return String(value);
+  const type = typeof value === "object" ? typeNameOf(value) : typeof value;
+  return `${/^[aeio]/i.test(type) ? "an" : "a"} ${type}`;
 }
