@@ -1,5 +1,6 @@
 /** A value that cannot be encoded is a dead letter of its own key; everything around it is stored (I10). */
 
+import { inherits } from "node:util";
 import { describe, expect, test } from "vitest";
 import { openBehind, openThrough, stored } from "../src/faults/opened-store.js";
 import { codeThrownBy, thrownBy, watched } from "../src/faults/watched-promise.js";
@@ -75,6 +76,86 @@ test.each([undefined, () => 1, Symbol("s")])(
   },
 );
 
+/** An error class as written before 2015: no real error, an instance like any other. */
+function HttpError(this: { message: string; status: number }, message: string): void {
+  this.message = message;
+  this.status = 404;
+}
+inherits(HttpError as never, Error);
+
+const REFUSED = "LEAKDB_ENCODE_FAILED";
+
+/** What once became bytes that nobody could decode, and what it becomes now: `undefined` where it is refused. */
+const ONCE_UNDECODABLE: readonly [string, () => unknown, unknown][] = [
+  [
+    "an instance of an ES5 error class",
+    () => ({ lastError: new (HttpError as unknown as new (message: string) => object)("x") }),
+    { lastError: { message: "x", status: 404 } },
+  ],
+  [
+    "a getter that gives undefined first, then a map",
+    () => {
+      let reads = 0;
+      return {
+        get tags() {
+          return reads++ === 0 ? undefined : new Map([[1, 2]]);
+        },
+      };
+    },
+    { tags: undefined },
+  ],
+  ["a proxy of an error", () => new Proxy(new Error("m"), {}), undefined],
+  ["a revoked proxy", revokedProxy, undefined],
+];
+
+function revokedProxy(): object {
+  const { proxy, revoke } = Proxy.revocable({}, {});
+  revoke();
+  return proxy;
+}
+
+describe.each(ONCE_UNDECODABLE)("%s", (_name, make, becomes) => {
+  const isRefused = becomes === undefined;
+  const kept = isRefused ? { good: 1 } : { bad: becomes, good: 1 };
+
+  test("behind a queue is a dead letter or decodes, and the store opens again", async () => {
+    const { storage, clock, backend } = await openBehind();
+    storage.set("bad", make());
+    storage.set("good", 1);
+    const flushing = watched(storage.flush());
+    await clock.advance(1_000);
+    expect(flushing.outcome).toBe(isRefused ? "LEAKDB_FLUSH_FAILED" : "resolved");
+    for (const letter of storage.deadLetters()) {
+      expect(letter).toMatchObject({ key: "bad", error: { code: "LEAKDB_ENCODE_FAILED" } });
+      letter.discard();
+    }
+    await storage.close();
+    const { storage: again } = await openBehind({}, { backend, clock });
+    expect(Object.fromEntries(again.entries())).toEqual(kept);
+  });
+
+  test("where values are copied is refused at the call or reads as it will after a restart", async () => {
+    const { storage, clock, backend } = await openBehind({ values: "copied" });
+    storage.set("good", 1);
+    expect(codeThrownBy(() => storage.set("bad", make()))).toBe(isRefused ? REFUSED : "nothing");
+    expect(storage.get("bad")).toEqual(becomes);
+    await storage.close();
+    const { storage: again } = await openBehind({ values: "copied" }, { backend, clock });
+    expect(Object.fromEntries(again.entries())).toEqual(kept);
+  });
+
+  test("in write-through is refused at the call or decodes", async () => {
+    const { storage, clock, backend } = await openThrough();
+    await storage.set("good", 1);
+    const setting = watched(storage.set("bad", make()));
+    await clock.advance(1_000);
+    expect(setting.outcome).toBe(isRefused ? REFUSED : "resolved");
+    await storage.close();
+    const { storage: again } = await openThrough({}, { backend, clock });
+    expect(Object.fromEntries(again.entries())).toEqual(kept);
+  });
+});
+
 test("a value longer than the backend takes is a dead letter before it is sent", async () => {
   const { storage, clock, backend, recording } = await openBehind(
     {},
@@ -103,13 +184,20 @@ test("a codec that throws something odd, or answers no bytes, loses nothing and 
     encode(value: unknown): Uint8Array {
       const oddity: unknown = "a string, not an Error";
       if (value === "throws") throw oddity;
+      if (value === "text") return "text" as never;
+      if (value === "promise") return Promise.reject(new Error("later")) as never;
+      if (value === "numbers") return new Uint16Array([1, 300]) as never;
       return text.encode(JSON.stringify(value));
     },
     decode: (bytes: Uint8Array): unknown => JSON.parse(new TextDecoder().decode(bytes)),
   };
   const { storage, clock, backend } = await openBehind({ codec });
-  storage.setMulti({ a: 1, b: "throws", c: 3 });
+  storage.setMulti({ a: 1, b: "throws", c: "text", d: "promise", e: "numbers", f: 6 });
   await clock.advance(1_000);
-  expect([...backend.records.keys()].sort()).toEqual(["a", "c"]);
-  expect(storage.deadLetters()).toMatchObject([{ key: "b", error: { code: "LEAKDB_ENCODE_FAILED" } }]);
+  expect([...backend.records.keys()].sort()).toEqual(["a", "f"]);
+  const letters = storage.deadLetters().map(({ key, error }) => [key, (error as { code?: string }).code]);
+  expect(letters).toEqual(["b", "c", "d", "e"].map((key) => [key, "LEAKDB_ENCODE_FAILED"]));
+  expect(storage.deadLetters().map(({ error }) => error.message)).toContain(
+    "the codec odd must return a Uint8Array, not a string",
+  );
 });
