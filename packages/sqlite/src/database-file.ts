@@ -11,7 +11,7 @@
  */
 
 import { randomUUID } from "node:crypto";
-import { accessSync, closeSync, constants, openSync, realpathSync, statSync } from "node:fs";
+import { statSync } from "node:fs";
 import { AdapterError, type ErrorCode, type FailureKind } from "@leakdb/core/adapter";
 import Database from "better-sqlite3";
 import { primaryCode } from "./sqlite-errors.js";
@@ -79,36 +79,6 @@ export function requireSqliteVersion(version: string): void {
       "write-ahead logs; install a later better-sqlite3",
     { kind: "permanent", code: "LEAKDB_OPEN_FAILED" },
   );
-}
-
-/** The one name of the file, whatever path leads to it, so that two paths meet at one lock. Makes an empty file. */
-export function claimPath(path: string): string {
-  try {
-    // "wx" never opens an existing file: closing it again would drop the locks this process holds on it.
-    closeSync(openSync(path, "wx"));
-  } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code;
-    if (code !== "EEXIST") {
-      const what = code === "ENOENT" ? "its directory is missing; make it first" : "it cannot be made";
-      throw new AdapterError(`open ${path}: ${what}`, {
-        kind: "transient",
-        code: "LEAKDB_OPEN_FAILED",
-        cause: error,
-      });
-    }
-  }
-  const own = realpathSync(path);
-  try {
-    // SQLite would open it all the same, and leave a log behind that is read-only as well.
-    accessSync(own, constants.W_OK);
-  } catch (error) {
-    throw new AdapterError(`open ${path}: it is read-only; make it writable`, {
-      kind: "transient",
-      code: "LEAKDB_OPEN_FAILED",
-      cause: error,
-    });
-  }
-  return own;
 }
 
 const isNotEmpty = (path: string): boolean => (statSync(path, { throwIfNoEntry: false })?.size ?? 0) > 0;

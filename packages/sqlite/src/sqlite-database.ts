@@ -23,8 +23,8 @@ import {
 } from "@leakdb/core/adapter";
 import type Database from "better-sqlite3";
 import { BatchWriter } from "./batch-writer.js";
+import { claimPath } from "./claim-path.js";
 import {
-  claimPath,
   commitSynced,
   inspect,
   openDatabase,
