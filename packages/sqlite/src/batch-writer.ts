@@ -1,8 +1,12 @@
-/** Applies batches: one transaction each, sorted by key between clears, the highest version kept with them. */
+/**
+ * Changes the records. A batch is one transaction, sorted by key between clears, the highest version kept with it; so
+ * is a slice of the expired ones.
+ */
 
 import type { Mutation } from "@leakdb/core/adapter";
 import type Database from "better-sqlite3";
 import { endOfPrefix } from "./key-range.js";
+import type { OwnedTransactions } from "./owner-mark.js";
 import { isRowFault } from "./sqlite-errors.js";
 
 type Keyed = Exclude<Mutation, { type: "clear" }>;
@@ -38,18 +42,18 @@ const upsert = (rows: number): string =>
   "expires_at = excluded.expires_at WHERE excluded.version > version";
 
 export class BatchWriter {
-  readonly #database: Database.Database;
+  readonly #transactions: OwnedTransactions;
   readonly #put: Database.Statement<[string, Uint8Array, number, number]>;
   readonly #putSeveral: Database.Statement<unknown[]>;
   readonly #delete: Database.Statement<[string, number]>;
   readonly #clearAll: Database.Statement<[]>;
   readonly #clearOlder: Database.Statement<[string, number]>;
   readonly #clearRange: Database.Statement<[string, string, number]>;
-  readonly #readState: Database.Statement<[], [string, number]>;
   readonly #raise: Database.Statement<[number, number]>;
+  readonly #removeExpired: Database.Statement<[number, number]>;
 
-  constructor(database: Database.Database) {
-    this.#database = database;
+  constructor(database: Database.Database, transactions: OwnedTransactions) {
+    this.#transactions = transactions;
     this.#put = database.prepare(upsert(1));
     this.#putSeveral = database.prepare(upsert(PUTS_PER_STATEMENT));
     // A put that expired while it waited is sent as a delete of the same version.
@@ -57,33 +61,36 @@ export class BatchWriter {
     this.#clearAll = database.prepare("DELETE FROM records");
     this.#clearOlder = database.prepare("DELETE FROM records WHERE key >= ? AND version < ?");
     this.#clearRange = database.prepare("DELETE FROM records WHERE key >= ? AND key < ? AND version < ?");
-    this.#readState = database
-      .prepare<[], [string, number]>("SELECT store_id, high_version FROM leakdb")
-      .raw();
     this.#raise = database.prepare("UPDATE leakdb SET high_version = ? WHERE high_version < ?");
-  }
-
-  state(): { storeId: string; highVersion: number } {
-    const [storeId, highVersion] = this.#readState.get() as [string, number];
-    return { storeId, highVersion };
+    this.#removeExpired = database.prepare(
+      "DELETE FROM records WHERE rowid IN " +
+        "(SELECT rowid FROM records WHERE expires_at > 0 AND expires_at <= ? LIMIT ?)",
+    );
   }
 
   /** @returns the mutations that can never be stored; the others are, all or none. */
   write(batch: readonly Mutation[]): Rejected[] {
-    this.#database.exec("BEGIN IMMEDIATE");
-    try {
-      const rejected = this.#apply(batch);
-      this.#database.exec("COMMIT");
-      return rejected;
-    } catch (error) {
-      if (this.#database.inTransaction) this.#database.exec("ROLLBACK");
-      throw error;
-    }
+    const rejected: Rejected[] = [];
+    this.#transactions.run((mark) => ({
+      ...mark,
+      highVersion: this.#apply(batch, mark.highVersion, rejected),
+    }));
+    return rejected;
   }
 
-  #apply(batch: readonly Mutation[]): Rejected[] {
-    const rejected: Rejected[] = [];
-    let { highVersion } = this.state();
+  /** @returns how many records were removed, at most `rowsMax`. */
+  removeExpired(now: number, rowsMax: number): number {
+    let removed = 0;
+    this.#transactions.run((mark) => {
+      removed = this.#removeExpired.run(now, rowsMax).changes;
+      return mark;
+    });
+    return removed;
+  }
+
+  /** @returns the highest version now. */
+  #apply(batch: readonly Mutation[], highBefore: number, rejected: Rejected[]): number {
+    let highVersion = highBefore;
     let places: Place[] = [];
     for (const [index, mutation] of batch.entries()) {
       if (mutation.type === "clear") {
@@ -97,7 +104,7 @@ export class BatchWriter {
     }
     this.#applySorted(places, rejected);
     this.#raise.run(highVersion, highVersion);
-    return rejected;
+    return highVersion;
   }
 
   #applySorted(places: Place[], rejected: Rejected[]): void {

@@ -14,6 +14,7 @@ import { randomUUID } from "node:crypto";
 import { statSync } from "node:fs";
 import { AdapterError, type ErrorCode, type FailureKind } from "@leakdb/core/adapter";
 import Database from "better-sqlite3";
+import { OwnedTransactions, type OwnerMark } from "./owner-mark.js";
 import { primaryCode } from "./sqlite-errors.js";
 
 export interface SqliteSettings {
@@ -126,8 +127,8 @@ function classify(database: Database.Database, path: string): "new" | "ours" {
   return "ours";
 }
 
-/** Opens the file, with its settings, making the schema in a new one. */
-export function openDatabase(settings: SqliteSettings): Database.Database {
+/** Opens the file for the owner of `mark`, with its settings, making the schema in a new one. */
+export function openDatabase(settings: SqliteSettings, mark: OwnerMark): Database.Database {
   const { path, synchronous } = settings;
   const database = new Database(path, { timeout: BUSY_TIMEOUT_MS });
   try {
@@ -148,7 +149,7 @@ export function openDatabase(settings: SqliteSettings): Database.Database {
     requireSchema(database, path);
     database.pragma("wal_checkpoint(TRUNCATE)");
     // SQLite opens a file on a read-only or failing disk without a word; only a commit tells.
-    commitSynced(database, synchronous);
+    commitSynced(database, synchronous, mark);
     return database;
   } catch (error) {
     database.close();
@@ -157,11 +158,18 @@ export function openDatabase(settings: SqliteSettings): Database.Database {
 }
 
 /** Brings a commit to the disk, and with it every commit before; after it they are synced as `level` says. */
-export function commitSynced(database: Database.Database, level: SqliteSettings["synchronous"]): void {
+export function commitSynced(
+  database: Database.Database,
+  level: SqliteSettings["synchronous"],
+  mark: OwnerMark,
+): void {
   setSynchronous(database, "FULL");
   try {
-    // A commit that changes nothing is not written, and so would not be synced.
-    database.exec("UPDATE leakdb SET syncs = syncs + 1");
+    new OwnedTransactions(database, mark).run((row) => {
+      // A commit that changes nothing is not written, and so would not be synced.
+      database.exec("UPDATE leakdb SET syncs = syncs + 1");
+      return { ...row, syncs: row.syncs + 1 };
+    });
   } finally {
     setSynchronous(database, level);
   }

@@ -7,10 +7,12 @@
  *   one key's mutations stay in version order (I1), and no older version replaces a newer one.
  * - After an error that makes the connection suspect, nothing is served before the file was closed, opened, written
  *   from its log in full, and checked.
+ * - Nothing is acknowledged that stands in a file which is no longer at its path. What a removed log holds is copied
+ *   into the file first.
+ * - Once another owner has been in the file, nothing of this one reaches it any more.
  * - Expired records are removed in small slices between calls; that is housekeeping, and no one waits for it.
  */
 
-import { statSync } from "node:fs";
 import {
   type Adapter,
   type AdapterContext,
@@ -21,9 +23,8 @@ import {
   type StoredRecord,
   type WriteResult,
 } from "@leakdb/core/adapter";
-import type Database from "better-sqlite3";
-import { BatchWriter } from "./batch-writer.js";
 import { claimPath } from "./claim-path.js";
+import { type Connection, connect, loadRecord, readPage } from "./connection.js";
 import {
   commitSynced,
   inspect,
@@ -32,51 +33,16 @@ import {
   type SqliteSettings,
 } from "./database-file.js";
 import { endOfPrefix } from "./key-range.js";
-import { OwnerLock } from "./owner-lock.js";
+import { Ownership } from "./ownership.js";
 import { isSuspect, openError, runningError } from "./sqlite-errors.js";
-
-const PAGE_ROWS_MAX = 1000;
-/** A page ends with the record that reaches this. */
-const PAGE_BYTES_MAX = 512 * 1024;
 
 const SWEEP_ROWS = 1000;
 /** Between two looks for expired records, and between two slices while there are more. */
 const SWEEP_INTERVAL_MS = 30_000;
 const SWEEP_PAUSE_MS = 50;
 
-type Row = [key: string, value: Uint8Array, version: number, expiresAt: number];
-
-/** An open file, with its statements. */
-interface Connection {
-  readonly database: Database.Database;
-  readonly writer: BatchWriter;
-  readonly load: Database.Statement<[string], Row>;
-  readonly scan: Database.Statement<[string, string], Row>;
-  readonly scanToEnd: Database.Statement<[string], Row>;
-  readonly sweep: Database.Statement<[number]>;
-}
-
-const COLUMNS = "key, value, version, expires_at";
-
-function connect(database: Database.Database): Connection {
-  return {
-    database,
-    writer: new BatchWriter(database),
-    load: database.prepare<[string], Row>(`SELECT ${COLUMNS} FROM records WHERE key = ?`).raw(),
-    scan: database
-      .prepare<[string, string], Row>(
-        `SELECT ${COLUMNS} FROM records WHERE key >= ? AND key < ? ORDER BY key`,
-      )
-      .raw(),
-    scanToEnd: database
-      .prepare<[string], Row>(`SELECT ${COLUMNS} FROM records WHERE key >= ? ORDER BY key`)
-      .raw(),
-    sweep: database.prepare(
-      "DELETE FROM records WHERE rowid IN " +
-        `(SELECT rowid FROM records WHERE expires_at > 0 AND expires_at <= ? LIMIT ${SWEEP_ROWS})`,
-    ),
-  };
-}
+/** How often a close waits for a reader's transaction, about a second each time, before what a removed log holds is lost. */
+const CLOSE_TRIES = 5;
 
 export class SqliteDatabase implements Adapter {
   readonly name: string;
@@ -92,11 +58,10 @@ export class SqliteDatabase implements Adapter {
   readonly #settings: SqliteSettings;
   /** The file's own path, all links followed. */
   #path = "";
-  /** Tells the file from another one that was put in its place. */
-  #inode = 0;
-  #storeId = "";
+  #ownership: Ownership | undefined;
+  /** Why nothing is served before the next opening. */
+  #fenced: AdapterError | undefined;
   #context: AdapterContext | undefined;
-  #lock: OwnerLock | undefined;
   #connection: Connection | undefined;
   #sweepTimer: unknown;
 
@@ -108,16 +73,16 @@ export class SqliteDatabase implements Adapter {
   async open(context: AdapterContext): Promise<AdapterState> {
     try {
       this.#path = claimPath(this.#settings.path);
-      this.#lock = new OwnerLock(this.#path);
-      requireSqliteVersion(this.#lock.sqliteVersion);
+      const ownership = new Ownership(this.name, this.#path);
+      this.#ownership = ownership;
+      requireSqliteVersion(ownership.sqliteVersion);
       inspect(this.#path);
-      this.#connection = connect(openDatabase({ ...this.#settings, path: this.#path }));
-      this.#inode = statSync(this.#path).ino;
-      const { storeId, highVersion } = this.#connection.writer.state();
-      this.#storeId = storeId;
+      this.#connection = this.#connect(ownership);
+      this.#fenced = undefined;
+      const { storeId, highVersion } = this.#connection.transactions.requireOwn();
       this.#context = context;
       this.#sweepLater(SWEEP_INTERVAL_MS);
-      return { storeId, highVersion, bytes: this.#bytes() };
+      return { storeId, highVersion, bytes: ownership.bytes };
     } catch (error) {
       this.#release();
       throw openError(this.name, error);
@@ -125,21 +90,12 @@ export class SqliteDatabase implements Adapter {
   }
 
   async write(batch: readonly Mutation[]): Promise<WriteResult> {
-    return this.#use("write", ({ writer }) => {
-      this.#requireSameFile();
-      const rejected = writer.write(batch);
-      const bytes = this.#bytes();
-      return rejected.length === 0 ? { bytes } : { bytes, rejected };
-    });
+    const { result: rejected, bytes } = this.#change("write", ({ writer }) => writer.write(batch));
+    return rejected.length === 0 ? { bytes } : { bytes, rejected };
   }
 
   async load(keys: readonly string[]): Promise<(StoredRecord | undefined)[]> {
-    return this.#use("load from", ({ load }) =>
-      keys.map((key) => {
-        const row = load.get(key);
-        return row === undefined ? undefined : recordOf(row);
-      }),
-    );
+    return this.#use("load from", (connection) => keys.map((key) => loadRecord(connection, key)));
   }
 
   async *scan(range: { readonly prefix?: string; readonly after?: string }): AsyncGenerator<StoredRecord[]> {
@@ -157,75 +113,119 @@ export class SqliteDatabase implements Adapter {
   }
 
   async sync(): Promise<void> {
-    // Under FULL every commit was synced when it was acknowledged.
-    if (this.#settings.synchronous === "FULL") return;
-    this.#use("sync", ({ database }) => {
-      this.#requireSameFile();
-      commitSynced(database, "NORMAL");
+    this.#change("sync", ({ database, transactions }, { mark }) => {
+      // Under FULL every commit was synced when it was acknowledged; only whether it is where it was can be asked.
+      if (this.#settings.synchronous === "FULL") transactions.requireOwn();
+      else commitSynced(database, "NORMAL", mark);
     });
   }
 
   async close(): Promise<void> {
-    this.#release();
+    try {
+      const [ownership, connection] = [this.#ownership, this.#connection];
+      if (connection !== undefined && ownership?.isMainInPlace === true) {
+        this.#attempt("close", () => ownership.requireLog(connection, CLOSE_TRIES));
+      }
+    } finally {
+      this.#release();
+    }
   }
 
   #release(): void {
     this.#context?.clock.clearTimeout(this.#sweepTimer);
     this.#context = undefined;
+    this.#disconnect();
+    this.#ownership?.release();
+    this.#ownership = undefined;
+  }
+
+  #disconnect(): void {
     this.#connection?.database.close();
     this.#connection = undefined;
-    this.#lock?.release();
-    this.#lock = undefined;
   }
 
   /** Runs `work` on the connection, mended first if the call before found it suspect. */
-  #use<Result>(action: string, work: (connection: Connection) => Result): Result {
-    let step = "open again";
+  #use<Result>(action: string, work: (connection: Connection, ownership: Ownership) => Result): Result {
+    const ownership = this.#owned();
+    const connection = this.#attempt("open again", () => {
+      this.#connection ??= this.#reopen(ownership);
+      return this.#connection;
+    });
+    return this.#attempt(action, () => work(connection, ownership));
+  }
+
+  /** Runs `work`, which writes: what it wrote is where the next opening finds it when this returns. */
+  #change<Result>(
+    action: string,
+    work: (connection: Connection, ownership: Ownership) => Result,
+  ): { readonly result: Result; readonly bytes: number } {
+    this.#attempt("open again", () => this.#requireFiles(this.#owned()));
+    return this.#use(action, (connection, ownership) => {
+      const result = work(connection, ownership);
+      return { result, bytes: ownership.requireInPlace(connection) };
+    });
+  }
+
+  /** Leaves a connection whose files are at their paths, or none. */
+  #requireFiles(ownership: Ownership): void {
+    ownership.requireMain();
+    if (this.#connection === undefined || ownership.requireLog(this.#connection)) return;
+    this.#disconnect();
+    ownership.discardLog();
+  }
+
+  #owned(): Ownership {
+    if (this.#fenced !== undefined) throw this.#fenced;
+    if (this.#ownership !== undefined) return this.#ownership;
+    throw new AdapterError(`${this.name} is closed`, { kind: "permanent" });
+  }
+
+  #attempt<Result>(step: string, work: () => Result): Result {
     try {
-      this.#connection ??= this.#reopen();
-      step = action;
-      return work(this.#connection);
-    } catch (error) {
-      if (isSuspect(error)) {
-        this.#connection?.database.close();
-        this.#connection = undefined;
-      }
-      throw runningError(this.name, step, error);
+      return work();
+    } catch (thrown) {
+      const error = runningError(this.name, step, thrown);
+      if (error.code === "LEAKDB_FENCED") this.#yield(error);
+      else if (isSuspect(thrown)) this.#disconnect();
+      throw error;
     }
   }
 
-  #reopen(): Connection {
-    if (this.#lock === undefined) throw new AdapterError(`${this.name} is closed`, { kind: "permanent" });
-    this.#requireSameFile();
-    const database = openDatabase({ ...this.#settings, path: this.#path });
+  /** Another owner has come: from here on this one leaves the file to it. */
+  #yield(fenced: AdapterError): void {
+    this.#fenced = fenced;
+    const connection = this.#connection;
+    this.#connection = undefined;
+    if (connection !== undefined) this.#ownership?.yield(connection);
+    this.#release();
+  }
+
+  #connect(ownership: Ownership): Connection {
+    const database = openDatabase({ ...this.#settings, path: this.#path }, ownership.mark);
     try {
-      const verdict = database.pragma("quick_check(1)", { simple: true });
-      const connection = connect(database);
-      const { storeId } = connection.writer.state();
-      if (verdict === "ok" && storeId === this.#storeId) return connection;
-      const what =
-        verdict === "ok" ? "it is another store than before" : `it is damaged (${String(verdict)})`;
-      throw new AdapterError(`${this.name}: ${what}; restore a backup`, {
-        kind: "transient",
-        code: "LEAKDB_CORRUPTION",
-      });
+      ownership.adoptFiles();
+      return connect(database, ownership.mark);
     } catch (error) {
       database.close();
       throw error;
     }
   }
 
-  /** What is written to a file that was moved or deleted would be gone with this process. */
-  #requireSameFile(): void {
-    if (statSync(this.#path, { throwIfNoEntry: false })?.ino === this.#inode) return;
-    throw new AdapterError(`${this.name} was moved, deleted or replaced while it was open; put it back`, {
-      kind: "transient",
-    });
-  }
-
-  #bytes(): number {
-    const main = statSync(this.#path, { throwIfNoEntry: false })?.size ?? 0;
-    return main + (statSync(`${this.#path}-wal`, { throwIfNoEntry: false })?.size ?? 0);
+  #reopen(ownership: Ownership): Connection {
+    ownership.requireMain();
+    ownership.requireLock();
+    const connection = this.#connect(ownership);
+    try {
+      const verdict = connection.database.pragma("quick_check(1)", { simple: true });
+      if (verdict === "ok") return connection;
+      throw new AdapterError(`${this.name}: it is damaged (${String(verdict)}); restore a backup`, {
+        kind: "transient",
+        code: "LEAKDB_CORRUPTION",
+      });
+    } catch (error) {
+      connection.database.close();
+      throw error;
+    }
   }
 
   #sweepLater(delayMs: number): void {
@@ -237,10 +237,11 @@ export class SqliteDatabase implements Adapter {
     if (context === undefined) return;
     let removed = 0;
     try {
-      removed = this.#use(
-        "remove expired records from",
-        ({ sweep }) => sweep.run(context.clock.now()).changes,
+      const now = context.clock.now();
+      const swept = this.#change("remove expired records from", ({ writer }) =>
+        writer.removeExpired(now, SWEEP_ROWS),
       );
+      removed = swept.result;
     } catch (error) {
       context.report(error as AdapterError);
     }
@@ -248,22 +249,7 @@ export class SqliteDatabase implements Adapter {
   }
 }
 
-function recordOf([key, value, version, expiresAt]: Row): StoredRecord {
-  return { key, value, version, expiresAt };
-}
-
 /** True when `after` sorts below every key of `prefix`, in the order of UTF-8 bytes. */
 function isBelowPrefix(after: string, prefix: string): boolean {
   return Buffer.compare(Buffer.from(after), Buffer.from(prefix)) < 0;
-}
-
-function readPage({ scan, scanToEnd }: Connection, from: string, end: string | undefined): StoredRecord[] {
-  const page: StoredRecord[] = [];
-  let bytes = 0;
-  for (const row of end === undefined ? scanToEnd.iterate(from) : scan.iterate(from, end)) {
-    page.push(recordOf(row));
-    bytes += row[1].byteLength;
-    if (page.length >= PAGE_ROWS_MAX || bytes >= PAGE_BYTES_MAX) break;
-  }
-  return page;
 }

@@ -25,6 +25,8 @@ export function isSuspect(error: unknown): boolean {
 
 const ADVICE: Readonly<Record<string, string>> = {
   SQLITE_FULL: "the disk is full; free some space",
+  SQLITE_IOERR_SHORT_READ:
+    "a part of the file or of its log is missing; another program removed or replaced one of them, or the disk failed",
   SQLITE_IOERR: "the disk failed; look at the system's log",
   SQLITE_BUSY: "another program holds a lock on the file; end its transaction",
   SQLITE_READONLY: "the file or its directory is read-only; make them writable",
@@ -34,7 +36,8 @@ const ADVICE: Readonly<Record<string, string>> = {
 };
 
 function describe(error: unknown): string {
-  const advice = ADVICE[primaryCode(error)];
+  const code: unknown = (error as { code?: unknown } | null | undefined)?.code;
+  const advice = (typeof code === "string" ? ADVICE[code] : undefined) ?? ADVICE[primaryCode(error)];
   const message = error instanceof Error ? error.message : String(error);
   return advice === undefined ? message : `${advice} (${message})`;
 }

@@ -224,6 +224,39 @@ describe("a disk behind a shim", () => {
     ]);
   });
 
+  it("is reached by what a removed log held, before anything else is acknowledged", async () => {
+    for (const call of [second, { do: "sync" }, { do: "close" }] satisfies Step[]) {
+      const { outcomes, calls } = await play(shim, "NORMAL", [
+        { do: "open" },
+        first,
+        { do: "remove", suffix: "-wal" },
+        { do: "mark", name: "removed" },
+        call,
+        { do: "mark", name: "done" },
+      ]);
+      expect(outcomes[4]).toBe("done");
+      expect(calls.slice(calls.indexOf("[removed]"), calls.indexOf("[done]"))).toContain("store.db");
+    }
+  });
+
+  it("that fails when a removed log is to be saved is tried again", async () => {
+    const { outcomes } = await play(shim, "NORMAL", [
+      { do: "open" },
+      first,
+      { do: "remove", suffix: "-wal" },
+      { do: "begin", fault: "fail-syncs" },
+      { do: "sync" },
+      { do: "end", fault: "fail-syncs" },
+      second,
+      { do: "close" },
+      { do: "open" },
+      { do: "versions" },
+    ]);
+    expect(outcomes[4]).toMatchObject(failedDisk);
+    expect(outcomes.slice(6, 8)).toEqual(["done", "done"]);
+    expect(outcomes.at(-1)).toEqual(afterSecond);
+  });
+
   it("is reached by every write under FULL", async () => {
     const { calls } = await play(shim, "FULL", [
       { do: "open" },

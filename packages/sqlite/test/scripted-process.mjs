@@ -37,6 +37,7 @@ const steps = {
   reports: () => [...reports],
   begin: ({ fault }) => writeFileSync(join(control, fault), ""),
   end: ({ fault }) => rmSync(join(control, fault)),
+  remove: ({ suffix }) => rmSync(filename + suffix),
   mark: ({ name }) => writeFileSync(join(control, "calls"), `[${name}]\n`, { flag: "a" }),
 };
 

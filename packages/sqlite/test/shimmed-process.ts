@@ -17,6 +17,7 @@ export type Step =
   | { readonly do: "open" | "close" | "sync" | "versions" | "reports" }
   | { readonly do: "write"; readonly count?: number; readonly firstVersion: number }
   | { readonly do: "begin" | "end"; readonly fault: Fault }
+  | { readonly do: "remove"; readonly suffix: "-wal" | "-shm" }
   | { readonly do: "mark"; readonly name: string };
 
 export interface Played {
