@@ -1,9 +1,10 @@
 /** What is particular to this adapter: its options, its file as others read it, its housekeeping, its promises. */
 
 import { spawnSync } from "node:child_process";
-import { statSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { jsonCodec, msgpackCodec, PersistentQueueStorage } from "@leakdb/core";
 import { sqlite } from "@leakdb/sqlite";
 import { ManualClock } from "@leakdb/testkit";
 import Database from "better-sqlite3";
@@ -52,6 +53,23 @@ describe.each(independentReaders)(
       expect(reader.ask(filename, dates)).toBe("2026-09-21 14:13:20|");
       await store.write(put("after", "{}", 1_800_000_000_000_000));
       expect(reader.ask(filename, "SELECT count(*) FROM records")).toBe("8");
+    });
+
+    it("gives values by the command of the docs with jsonCodec, and with the default codec bytes alone", async () => {
+      const docs = readFileSync(new URL("../../../docs/sqlite.md", import.meta.url), "utf8");
+      const command = /sqlite3 -readonly foobar\.db "(.*)"/.exec(docs)?.[1] ?? "";
+      const filenames = [newFile(), newFile()] as const;
+      for (const [index, codec] of [jsonCodec(), msgpackCodec()].entries()) {
+        const adapter = sqlite({ filename: filenames[index] as string });
+        const storage = await PersistentQueueStorage.open({ adapter, codec });
+        storage.set("ann", { name: "Ann", pets: [1, 2], big: 3_000_000_000, note: "é" });
+        await storage.close();
+      }
+      expect(reader.ask(filenames[0], command)).toBe("ann|Ann");
+      expect(() => reader.ask(filenames[1], command)).toThrow("malformed JSON");
+      expect(reader.ask(filenames[1], "SELECT key, changed > '2020' FROM readable")).toBe("ann|1");
+      const hex = reader.ask(filenames[1], "SELECT hex(value) FROM records");
+      expect(msgpackCodec().decode(Buffer.from(hex, "hex"))).toMatchObject({ name: "Ann" });
     });
 
     it("holds whole numbers as integers, past 2^32 too", async () => {
@@ -161,7 +179,8 @@ describe("a process", () => {
   it("ends by itself with a store that nobody closed", async () => {
     const script = `
       import { systemClock } from "@leakdb/core/adapter";
-      import { sqlite } from "@leakdb/sqlite";
+      import { jsonCodec, msgpackCodec, PersistentQueueStorage } from "@leakdb/core";
+import { sqlite } from "@leakdb/sqlite";
       const { signal } = new AbortController();
       const limits = { batchMax: 10, batchBytesMax: 1000 };
       await sqlite({ filename: process.argv[1] }).open({ clock: systemClock, signal, limits, report() {} });`;
