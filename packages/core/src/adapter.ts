@@ -120,7 +120,7 @@ export interface Adapter {
 
 /**
  * What is known of a failed call:
- * - `transient`: nothing was applied, or applying again does no harm; the same call may succeed later.
+ * - `transient`: nothing was applied; the same call may succeed later.
  * - `permanent`: nothing was applied, and the same call will never succeed.
  * - `ambiguous`: it may have been applied, or may still be; core closes and reopens the adapter before it goes on.
  */

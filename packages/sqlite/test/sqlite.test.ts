@@ -57,7 +57,7 @@ describe.each(independentReaders)(
 
     it("gives values by the command of the docs with jsonCodec, and with the default codec bytes alone", async () => {
       const docs = readFileSync(new URL("../../../docs/sqlite.md", import.meta.url), "utf8");
-      const command = /sqlite3 -readonly foobar\.db "(.*)"/.exec(docs)?.[1] ?? "";
+      const command = /sqlite3 -readonly people\.db "(.*)"/.exec(docs)?.[1] ?? "";
       const filenames = [newFile(), newFile()] as const;
       for (const [index, codec] of [jsonCodec(), msgpackCodec()].entries()) {
         const adapter = sqlite({ filename: filenames[index] as string });
