@@ -22,8 +22,9 @@ import {
 } from "../adapter.js";
 import { LeakDBError } from "../errors.js";
 import { Events } from "../storage/events.js";
+import { asError } from "../thrown.js";
 import { startWait } from "../wait.js";
-import { AdapterSession, asError, openError, tellingError } from "../worker/adapter-session.js";
+import { AdapterSession, openError, tellingError } from "../worker/adapter-session.js";
 import { backoffDelay } from "../worker/backoff.js";
 import { nextTurn } from "../worker/cut-batch.js";
 import type { ResolvedCopyOptions } from "./copy-options.js";

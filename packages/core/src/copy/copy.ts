@@ -13,7 +13,7 @@
 import type { Adapter } from "../adapter.js";
 import { LeakDBError } from "../errors.js";
 import { resolveAdapter } from "../storage/options.js";
-import { asError } from "../worker/adapter-session.js";
+import { asError } from "../thrown.js";
 import { checkFit, isNew } from "./check-copy.js";
 import {
   type CopyOptions,

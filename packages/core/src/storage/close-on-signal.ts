@@ -2,7 +2,7 @@
  * Draining at the end of the process, opt-in: Node runs no exit hook on a signal that could wait for a backend.
  */
 
-import { asError } from "../worker/adapter-session.js";
+import { asError } from "../thrown.js";
 import { checkOptions, SIGNAL_OPTIONS } from "./call-options.js";
 
 export interface CloseOnSignalOptions {

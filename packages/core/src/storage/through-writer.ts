@@ -6,8 +6,9 @@
 
 import { isLeakDBError, LeakDBError } from "../errors.js";
 import { type Item, newItem } from "../queue/item.js";
+import { asError } from "../thrown.js";
 import { startWait } from "../wait.js";
-import { type AdapterSession, asError } from "../worker/adapter-session.js";
+import type { AdapterSession } from "../worker/adapter-session.js";
 import { type Current, type Decision, expiryOf } from "./decisions.js";
 import type { Place } from "./key-chains.js";
 import type { ClearOptions, EntriesInput, KeyOptions, SetOptions } from "./operations.js";

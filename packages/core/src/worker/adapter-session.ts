@@ -10,7 +10,6 @@
  * reopening (I2, I10).
  */
 
-import { inspect, types } from "node:util";
 import {
   type Adapter,
   AdapterError,
@@ -21,6 +20,7 @@ import {
 } from "../adapter.js";
 import type { Clock } from "../clock.js";
 import { type ErrorCode, isLeakDBError, LeakDBError } from "../errors.js";
+import { asError, shown } from "../thrown.js";
 import { withDeadline } from "../wait.js";
 import { backoffDelay } from "./backoff.js";
 
@@ -220,22 +220,6 @@ function checkState({ storeId, highVersion }: AdapterState): void {
     kind: "permanent",
     code: "LEAKDB_CORRUPTION",
   });
-}
-
-/** Whatever was thrown, as an `Error` with a message. Never throws itself. */
-export function asError(thrown: unknown): Error {
-  if (isError(thrown)) return thrown;
-  return new Error(`something that is no Error was thrown: ${shown(thrown)}`, { cause: thrown });
-}
-
-function isError(thrown: unknown): thrown is Error {
-  // A proxy may refuse to be asked.
-  return !types.isProxy(thrown) && thrown instanceof Error;
-}
-
-/** As text, whatever it is: `String` throws for an object without prototype. */
-function shown(value: unknown): string {
-  return typeof value === "string" ? value : inspect(value, { depth: 0 });
 }
 
 /** The user's error for a failed opening, with the adapter's own code where it has a more telling one. */

@@ -5,8 +5,8 @@ import type { Codec } from "../codec/codec.js";
 import { encodeValue } from "../codec/encoded-value.js";
 import { LeakDBError } from "../errors.js";
 import type { Item } from "../queue/item.js";
+import { asError } from "../thrown.js";
 import type { AdapterSession } from "./adapter-session.js";
-import { asError } from "./adapter-session.js";
 import type { Failed, Sink, SinkResult } from "./sink.js";
 
 /** What a record costs beside its key and value, as far as the size of a batch is concerned. */

@@ -4,7 +4,7 @@
  */
 
 import type { Item } from "../queue/item.js";
-import { asError } from "./adapter-session.js";
+import { asError } from "../thrown.js";
 import type { Sink } from "./sink.js";
 
 export interface BatchLimits {

@@ -8,7 +8,7 @@ import { failureKind } from "../adapter.js";
 import type { TimerHandle } from "../clock.js";
 import type { Item } from "../queue/item.js";
 import type { LaneHands, WriteQueue } from "../queue/write-queue.js";
-import { asError } from "./adapter-session.js";
+import { asError } from "../thrown.js";
 import { backoffDelay } from "./backoff.js";
 import { cutBatch, nextTurn } from "./cut-batch.js";
 import type { LaneOptions, LaneOwner } from "./lane-owner.js";

@@ -7,8 +7,8 @@ import { AdapterError } from "../adapter.js";
 import type { Clock } from "../clock.js";
 import { LeakDBError } from "../errors.js";
 import type { Item } from "../queue/item.js";
+import { asError } from "../thrown.js";
 import { startWait } from "../wait.js";
-import { asError } from "./adapter-session.js";
 import type { Failed, Sink, SinkResult } from "./sink.js";
 
 /** One mutation as the user's worker sees it. */

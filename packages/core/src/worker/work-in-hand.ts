@@ -23,7 +23,7 @@
 
 import type { FailureKind } from "../adapter.js";
 import type { Item } from "../queue/item.js";
-import { asError } from "./adapter-session.js";
+import { asError } from "../thrown.js";
 import { backoffDelay } from "./backoff.js";
 import { partWithin, prepareOnce } from "./cut-batch.js";
 import type { LaneOptions, LaneOwner, WorkEvents } from "./lane-owner.js";
