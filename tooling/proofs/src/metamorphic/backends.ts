@@ -1,9 +1,10 @@
-/** The backends that users can install, each in an empty place of its own. */
+/** The backends that users can install, and the one of the guide to adapters, each in an empty place of its own. */
 
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Adapter } from "@leakdb/core/adapter";
+import { files } from "@leakdb/examples/files-adapter";
 import { lmdb } from "@leakdb/lmdb";
 import { sqlite } from "@leakdb/sqlite";
 import { ReferenceBackend, referenceAdapter } from "@leakdb/testkit";
@@ -21,6 +22,7 @@ export const BACKENDS: Readonly<Record<string, () => Backend>> = {
   },
   sqlite: () => inDirectory((directory) => sqlite({ filename: join(directory, "store.db") })),
   lmdb: () => inDirectory((directory) => lmdb({ directory })),
+  files: () => inDirectory((directory) => files({ directory })),
 };
 
 function inDirectory(adapterIn: (directory: string) => Adapter): Backend {
