@@ -73,7 +73,7 @@ class FilesAdapter implements Adapter {
         await this.#readAll(signal);
       } catch (cause) {
         await disown?.();
-        throw failure(`${this.name} cannot be opened`, "transient", cause);
+        throw failure("its directory", "transient", cause);
       }
       this.#disown = disown;
       this.#isOpen = true;
