@@ -13,7 +13,7 @@ import { type Argument, command, type Endpoint, urlOf } from "./endpoint.js";
 import type { ServerProgram } from "./found-server.js";
 import { freePort, HOST } from "./free-ports.js";
 import type { RedisServer } from "./redis-server.js";
-import { type Administrator, type ServerOptions, serverConfig } from "./server-options.js";
+import { type Administrator, type Place, type ServerOptions, serverConfig } from "./server-options.js";
 import { SupervisedProcess } from "./supervised-process.js";
 import { Unreachable, until } from "./until.js";
 
@@ -31,8 +31,10 @@ export interface OwnServerOptions extends ServerOptions {
   readonly certificates?: Certificates;
   /** Further arguments of the program, such as `--sentinel`. */
   readonly args?: readonly string[];
+  /** Whether the server knows the administrator. Default true; a Sentinel has no users. */
+  readonly hasAdministrator?: boolean;
   /** In place of the configuration that {@link serverConfig} makes. */
-  readonly configText?: (place: { host: string; port: number; folder: string }) => string;
+  readonly configText?: (place: Place) => string;
 }
 
 export function newAdministrator(): Administrator {
@@ -47,6 +49,7 @@ export class OwnServer implements RedisServer {
   /** How this package, and servers among each other, are let in. */
   readonly administrator: Administrator;
   readonly folder: string;
+  readonly #hasAdministrator: boolean;
   readonly #password: string | undefined;
   readonly #program: ServerProgram;
   readonly #args: readonly string[];
@@ -56,6 +59,7 @@ export class OwnServer implements RedisServer {
     this.#program = program;
     this.#args = options.args ?? [];
     this.#password = options.password;
+    this.#hasAdministrator = options.hasAdministrator ?? true;
     this.folder = folder;
     this.port = port;
     this.administrator = options.administrator ?? newAdministrator();
@@ -90,7 +94,8 @@ export class OwnServer implements RedisServer {
   }
 
   get endpoint(): Endpoint {
-    return { host: this.host, port: this.port, ca: this.ca, ...this.administrator };
+    const { host, port, ca } = this;
+    return { host, port, ca, ...(this.#hasAdministrator ? this.administrator : {}) };
   }
 
   command(name: string, ...args: readonly Argument[]): Promise<unknown> {
@@ -135,9 +140,8 @@ export class OwnServer implements RedisServer {
 
   async #writeFiles(options: OwnServerOptions): Promise<void> {
     const { host, port, folder, administrator } = this;
-    const text =
-      options.configText?.({ host, port, folder }) ??
-      serverConfig(this.#program, { host, port, folder, administrator }, options);
+    const place = { host, port, folder, administrator };
+    const text = options.configText?.(place) ?? serverConfig(this.#program, place, options);
     const { ca, certificate, key } = options.certificates ?? {};
     const files = { [CONFIG]: text, "ca.pem": ca, "certificate.pem": certificate, "key.pem": key };
     for (const [name, content] of Object.entries(files)) {

@@ -60,7 +60,7 @@ export function serverConfig(program: ServerProgram, place: Place, options: Serv
     set("maxmemory", options.maxMemoryBytes);
     set("maxmemory-policy", "noeviction");
   }
-  listen(set, place.port, options.tls === true);
+  for (const [name, value] of listenSettings(place.port, options.tls === true)) set(name, value);
   set("user", ...userLines(program, place.administrator, options));
   if (options.password !== undefined) set("requirepass", quoted(options.password));
   for (const [name, value] of Object.entries(options.config ?? {})) {
@@ -70,15 +70,21 @@ export function serverConfig(program: ServerProgram, place: Place, options: Serv
   return [...lines].flatMap(([name, values]) => values.map((value) => `${name} ${value}\n`)).join("");
 }
 
-function listen(set: (name: string, value: string | number) => void, port: number, isTls: boolean): void {
-  set("port", isTls ? 0 : port);
-  if (!isTls) return;
-  set("tls-port", port);
-  set("tls-ca-cert-file", "ca.pem");
-  set("tls-cert-file", "certificate.pem");
-  set("tls-key-file", "key.pem");
-  set("tls-auth-clients", "no");
-  set("tls-replication", "yes");
+/** Where it listens, and whom it tells what it is; the files are in its folder. */
+export function listenSettings(
+  port: number,
+  isTls: boolean,
+): (readonly [name: string, value: string | number])[] {
+  if (!isTls) return [["port", port]];
+  return [
+    ["port", 0],
+    ["tls-port", port],
+    ["tls-ca-cert-file", "ca.pem"],
+    ["tls-cert-file", "certificate.pem"],
+    ["tls-key-file", "key.pem"],
+    ["tls-auth-clients", "no"],
+    ["tls-replication", "yes"],
+  ];
 }
 
 function userLines(program: ServerProgram, administrator: Administrator, options: ServerOptions): string[] {

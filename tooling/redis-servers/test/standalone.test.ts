@@ -85,6 +85,7 @@ describe.skipIf(reason)("a server of our own", () => {
         return reply;
       });
       const other = new Redis(server.url, { commandTimeout: 100, retryStrategy: () => null });
+      other.on("error", () => {});
       await expect(other.ping()).rejects.toThrow("timed out");
       other.disconnect();
       expect(isAnswered).toBe(false);
