@@ -6,17 +6,18 @@
  *       root/usr/bin/valkey-server          root/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2 …
  *     <cache>/valkey-amd64.4711-1a2b3c/     of a process that downloads just now, or was killed while it did
  *
- * Two processes may both download. Each works in a folder of its own and renames it at the end; the second to do so
- * finds the place taken, and uses what is there.
+ * Each process works in a folder of its own and renames it at the end. One that finds another at work waits for it;
+ * where two began at once, the second to end finds the place taken, and uses what is there.
  */
 
 import { existsSync, realpathSync } from "node:fs";
-import { mkdir, mkdtemp, readdir, rename, rm, stat } from "node:fs/promises";
-import { join } from "node:path";
+import { mkdir, mkdtemp, readdir, rename, rm } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
 import { DebianSource } from "./debian-source.js";
 import type { ServerProgram } from "./found-server.js";
 import { runCommand } from "./run-command.js";
 import { isWanted, readVersionLine, type WantedVersion } from "./server-version.js";
+import { until } from "./until.js";
 
 /** The release of Debian that has a version. No release ever had Redis 6.2: it came and went between two of them. */
 const RELEASES: Readonly<Record<WantedVersion, string | undefined>> = {
@@ -26,7 +27,7 @@ const RELEASES: Readonly<Record<WantedVersion, string | undefined>> = {
   "8": "trixie",
   valkey: "trixie",
 };
-const LEFT_OVER_AFTER_MS = 3_600_000;
+const OTHERS_DEADLINE_MS = 120_000;
 const VERSION_DEADLINE_MS = 10_000;
 
 /**
@@ -51,8 +52,9 @@ export async function debianServer(wanted: WantedVersion, cache: string): Promis
 }
 
 async function fill(home: string, wanted: WantedVersion, release: string): Promise<void> {
-  await mkdir(join(home, ".."), { recursive: true });
-  await removeLeftOvers(home);
+  await mkdir(dirname(home), { recursive: true });
+  await waitForOthers(home);
+  if (existsSync(home)) return;
   const work = await mkdtemp(`${home}.${process.pid}-`);
   try {
     await download(work, wanted, release);
@@ -72,7 +74,7 @@ async function fill(home: string, wanted: WantedVersion, release: string): Promi
 async function download(work: string, wanted: WantedVersion, release: string): Promise<void> {
   const product = wanted === "valkey" ? "valkey" : "redis";
   const sources: (() => Promise<DebianSource>)[] = [
-    () => Promise.resolve(DebianSource.machine()),
+    () => DebianSource.machine(join(work, "lists-as-they-are")),
     () => DebianSource.release(release, join(work, "release")),
     () => DebianSource.machineUpdated(join(work, "machine")),
   ];
@@ -132,12 +134,29 @@ function leadsInto(root: string, path: string): boolean {
   }
 }
 
-async function removeLeftOvers(home: string): Promise<void> {
-  const cache = join(home, "..");
-  for (const name of await readdir(cache)) {
-    if (!/\.\d+-\w{6}$/.test(name)) continue;
-    const path = join(cache, name);
-    const written = (await stat(path).catch(() => undefined))?.mtimeMs ?? Date.now();
-    if (Date.now() - written > LEFT_OVER_AFTER_MS) await rm(path, { recursive: true, force: true });
+/** Resolves when no other process is at work on `home`; removes what those left that were killed. */
+async function waitForOthers(home: string): Promise<void> {
+  const prefix = `${basename(home)}.`;
+  const cache = dirname(home);
+  const isAlone = async (): Promise<boolean> => {
+    for (const name of await readdir(cache)) {
+      if (!name.startsWith(prefix)) continue;
+      if (isAlive(Number.parseInt(name.slice(prefix.length), 10))) return false;
+      await rm(join(cache, name), { recursive: true, force: true });
+    }
+    return true;
+  };
+  // One that takes longer than that may hang: better to download twice.
+  await until(isAlone, { what: "another process to download", deadlineMs: OTHERS_DEADLINE_MS }).catch(
+    () => undefined,
+  );
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    // It is another user's, and so it is there.
+    return (error as NodeJS.ErrnoException).code === "EPERM";
   }
 }

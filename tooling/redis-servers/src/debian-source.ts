@@ -35,9 +35,9 @@ export class DebianSource {
     this.#options = [...NETWORK, ...options];
   }
 
-  /** The lists as this machine has them, which may be none, or old. */
-  static machine(): DebianSource {
-    return new DebianSource("the package lists of this machine", []);
+  /** The lists as this machine has them, which may be none, or old. What apt makes of them goes to `folder`. */
+  static async machine(folder: string): Promise<DebianSource> {
+    return new DebianSource("the package lists of this machine", await privateCache(folder));
   }
 
   /** The machine's own sources, read anew into `folder`. */
@@ -66,7 +66,8 @@ export class DebianSource {
     await writeFile(status, "");
     only.push("-o", `Dir::State::status=${status}`);
     const source = new DebianSource(`Debian ${release}`, [...lists, ...only]);
-    await source.#run("apt-get", ["update"]);
+    // Else a mirror out of reach is but a warning, and what is missing later looks like a package that is not there.
+    await source.#run("apt-get", ["update", "-o", "APT::Update::Error-Mode=any"]);
     return source;
   }
 
@@ -114,10 +115,16 @@ export class DebianSource {
 /** Settings that keep all that apt writes below `folder`, so that it needs no rights and changes nothing. */
 async function privateLists(folder: string): Promise<string[]> {
   const lists = join(folder, "lists");
-  const cache = join(folder, "cache");
   await mkdir(join(lists, "partial"), { recursive: true });
+  return ["-o", `Dir::State::lists=${lists}`, ...(await privateCache(folder))];
+}
+
+async function privateCache(folder: string): Promise<string[]> {
+  const cache = join(folder, "cache");
   await mkdir(join(cache, "archives", "partial"), { recursive: true });
+  // Container images often turn these two off, and then each command reads all lists anew, for a second or more.
+  const kept = ["-o", "Dir::Cache::pkgcache=pkgcache.bin", "-o", "Dir::Cache::srcpkgcache=srcpkgcache.bin"];
   // As root, apt would download as a user of its own, who can't write here.
   const user = process.getuid?.() === 0 ? ["-o", "APT::Sandbox::User=root"] : [];
-  return ["-o", `Dir::State::lists=${lists}`, "-o", `Dir::Cache=${cache}`, ...user];
+  return ["-o", `Dir::Cache=${cache}`, ...kept, ...user];
 }

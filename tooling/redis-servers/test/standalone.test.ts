@@ -13,8 +13,9 @@ import type { OwnServer } from "../src/own-server.js";
 
 const reason = whyNotOurs(await findServer());
 const VERSIONS: readonly WantedVersion[] = ["6.0", "6.2", "7", "8", "valkey"];
-const absent = new Map<WantedVersion, string | undefined>();
-for (const version of VERSIONS) absent.set(version, await whyNoServer({ version }));
+const absent = new Map(
+  await Promise.all(VERSIONS.map(async (version) => [version, await whyNoServer({ version })] as const)),
+);
 
 async function withClient<T>(
   server: RedisServer,
@@ -38,8 +39,8 @@ async function withClient<T>(
 }
 
 describe.each(VERSIONS)("version %s", (version) => {
-  // Not every version can be had on every machine; `absent` says what was tried, and the README what to do.
-  test.skipIf(absent.get(version))("starts, answers, and speaks TLS", async () => {
+  // Not every version can be had on every machine, nor can another's server be started (`absent` and `reason` say why).
+  test.skipIf(absent.get(version) ?? reason)("starts, answers, and speaks TLS", async () => {
     const server = await findServer({ version });
     await using plain = await startStandalone({ server });
     expect(await withClient(plain, plain.url, (client) => client.set("a", "1"))).toBe("OK");
