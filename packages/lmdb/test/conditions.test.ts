@@ -22,21 +22,13 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { afterThisTest, makeDirectory, put, puts } from "@leakdb/adapter-tests";
 import { threadAdapter } from "@leakdb/core/adapter-thread";
 import { lmdb } from "@leakdb/lmdb";
 import { open } from "lmdb";
 import { describe, expect, it } from "vitest";
 import { MARK_KEY } from "../src/store-mark.js";
-import {
-  afterThisTest,
-  dataFile,
-  madeStore,
-  makeDirectory,
-  openStore,
-  put,
-  puts,
-  refuses,
-} from "./opened-store.js";
+import { dataFile, madeStore, openStore, refuses } from "./tested-stores.js";
 
 const foreign = {
   kind: "permanent",

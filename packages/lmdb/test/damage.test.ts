@@ -1,12 +1,12 @@
 /** Flipped bits: whatever they hit, the process lives, and no value is served that was not written. */
 
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { makeDirectory, put, puts } from "@leakdb/adapter-tests";
 import { describe, expect, it } from "vitest";
-import { afterThisTest, dataFile, makeDirectory, openStore, put, puts } from "./opened-store.js";
+import { dataFile, openStore } from "./tested-stores.js";
 
 interface Counts {
   readonly refused: number;
@@ -19,11 +19,7 @@ const SEED = 20_261_122;
 const RANDOM_FLIPS = 350;
 
 /** Where there is a file system in memory the copies go there: each is opened, which waits for the disk. */
-function makeFastDirectory(): string {
-  const directory = mkdtempSync(join(existsSync("/dev/shm") ? "/dev/shm" : tmpdir(), "leakdb-lmdb-"));
-  afterThisTest(() => rmSync(directory, { recursive: true, force: true }));
-  return directory;
-}
+const makeFastDirectory = (): string => makeDirectory(existsSync("/dev/shm") ? "/dev/shm" : undefined);
 
 /** Makes a store with every kind of page: branches, leaves, large values, free pages, an index of expiries. */
 async function makeVariedStore(directory: string): Promise<void> {

@@ -6,11 +6,20 @@
 
 import { rmSync } from "node:fs";
 import { join } from "node:path";
+import {
+  buildShim,
+  fillUp,
+  makeDirectory,
+  makeReadOnly,
+  mountSmallDisk,
+  puts,
+  removeShim,
+  type Step,
+  skipWithout,
+} from "@leakdb/adapter-tests";
 import { afterAll, beforeEach, describe, expect, it } from "vitest";
-import { dataFile, madeStore, makeDirectory, openStore, puts, refuses } from "./opened-store.js";
-import { fillUp, makeReadOnly, mountSmallDisk } from "./real-disks.js";
-import { buildShim, play, removeShim, type Step } from "./shimmed-process.js";
-import { skipWithout } from "./skip-with-reason.js";
+import { play } from "./shimmed-store.js";
+import { dataFile, madeStore, openStore, refuses } from "./tested-stores.js";
 
 const openFailed = { kind: "transient", code: "LEAKDB_OPEN_FAILED" };
 
@@ -111,7 +120,7 @@ describe("a disk behind a shim", () => {
     expect(outcomes.slice(4)).toEqual(["done", afterFirst]);
   });
 
-  for (const fault of ["fail-syncs", "fail-heads", "fail-writes"] as const) {
+  for (const fault of ["fail-syncs", "fail-synced-writes", "fail-writes"] as const) {
     it(`with ${fault} says that the write is perhaps applied, and takes it when it works again`, async () => {
       const { outcomes } = await play(shim, [
         { do: "open" },
@@ -169,10 +178,10 @@ describe("a disk behind a shim", () => {
     expect(calls.slice(calls.indexOf("[write]"), calls.indexOf("[end]"))).toEqual([
       "[write]",
       "data.mdb",
-      "head",
+      "data.mdb (O_DSYNC)",
       "[write again]",
       "data.mdb",
-      "head",
+      "data.mdb (O_DSYNC)",
       "[sync]",
     ]);
   });

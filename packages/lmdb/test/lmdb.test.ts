@@ -5,10 +5,11 @@ import { once } from "node:events";
 import { statSync } from "node:fs";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { afterThisTest, makeDirectory, put, puts } from "@leakdb/adapter-tests";
 import { type LmdbOptions, lmdb } from "@leakdb/lmdb";
 import { ManualClock } from "@leakdb/testkit";
 import { describe, expect, it } from "vitest";
-import { afterThisTest, dataFile, makeDirectory, openStore, put, puts } from "./opened-store.js";
+import { dataFile, openStore } from "./tested-stores.js";
 
 const newDirectory = (): string => join(makeDirectory(), "store");
 const fileHere = (name: string): string => fileURLToPath(new URL(name, import.meta.url));

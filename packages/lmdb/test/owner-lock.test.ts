@@ -5,8 +5,8 @@ import { once } from "node:events";
 import { mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { makeDirectory } from "@leakdb/adapter-tests";
 import { expect, it } from "vitest";
-import { makeDirectory } from "./opened-store.js";
 
 const PROCESSES = 4;
 const TAKES = 40;

@@ -4,63 +4,33 @@
  * Run after a build: `node --expose-gc packages/lmdb/test/settings-bench.mjs [records] [rounds] [ways]`.
  */
 
-import { mkdirSync, mkdtempSync, rmSync, statSync } from "node:fs";
-import { createRequire } from "node:module";
-import { tmpdir } from "node:os";
+import { mkdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { crc32 } from "node:zlib";
-import { systemClock } from "@leakdb/core/adapter";
+import {
+  ADAPTER_BATCH,
+  BenchRecords,
+  benchContext,
+  FIRST_VERSION,
+  measureAdapterOpen,
+  perSecond,
+  withBenchDirectory,
+  writeByAdapter,
+} from "@leakdb/adapter-tests/bench";
 import { lmdb } from "@leakdb/lmdb";
 import { open } from "lmdb";
 import { inspectDataFile } from "../dist/data-file.js";
 
-const { Packr } = createRequire(createRequire(import.meta.url).resolve("@leakdb/core/package.json"))(
-  "msgpackr",
-);
-const packr = new Packr({ useRecords: false });
-
-const records = Number(process.argv[2] ?? 1_000_000);
+const records = new BenchRecords(Number(process.argv[2] ?? 1_000_000));
 const rounds = Number(process.argv[3] ?? 1);
 const wayNames = (process.argv[4] ?? "sync,async,flushed,unsynced").split(",");
 const BATCHES = (process.env.BATCHES ?? "1000,10000,50000").split(",").map(Number);
-const ADAPTER_BATCH = 10_000;
-const FIRST_VERSION = 1_790_000_000_000_000;
 const ABORTABLE = 1;
 const NO_SYNC_FLUSH = 0x10000;
 
-function keysOf(kind) {
-  let seed = 777;
-  const next = () => {
-    seed ^= seed << 13;
-    seed ^= seed >>> 17;
-    seed ^= seed << 5;
-    return seed >>> 0;
-  };
-  return Array.from({ length: records }, (_, index) =>
-    kind === "random"
-      ? `key:${next().toString(36)}${index.toString(36)}`
-      : `key:${String(index).padStart(12, "0")}`,
-  );
-}
-
-const values = Array.from({ length: 1009 }, (_, id) =>
-  packr.pack({ id, name: "n".repeat(60), tags: ["a", "b"], note: "x".repeat(50), seen: 1.5 * id }),
-).map((bytes) => Uint8Array.prototype.slice.call(bytes));
-const valueAt = (index) => values[index % values.length];
-const perSecond = (count, startMs) => Math.round(count / (performance.now() - startMs));
-
-async function withDirectory(work) {
-  const directory = mkdtempSync(join(process.env.BENCH_DIRECTORY ?? tmpdir(), "leakdb-bench-"));
-  try {
-    return await work(join(directory, "store"));
-  } finally {
-    rmSync(directory, { recursive: true });
-  }
-}
-
 function bareRecord(index) {
-  const value = valueAt(index);
+  const value = records.valueAt(index);
   const bytes = Buffer.allocUnsafe(16 + value.length);
   bytes.writeDoubleBE(FIRST_VERSION + index, 0);
   bytes.writeDoubleBE(0, 8);
@@ -109,35 +79,16 @@ async function bareWrite(path, keys, batch, way) {
   return rate;
 }
 
-function context() {
-  return {
-    clock: systemClock,
-    signal: new AbortController().signal,
-    limits: { batchMax: ADAPTER_BATCH, batchBytesMax: 8 << 20 },
-    report: (error) => console.error("report:", error),
-  };
-}
-
 async function adapterWrite(directory, keys) {
   const adapter = lmdb({ directory });
-  await adapter.open(context());
-  const start = performance.now();
-  for (let at = 0; at < keys.length; at += ADAPTER_BATCH) {
-    const batch = keys.slice(at, at + ADAPTER_BATCH).map((key, offset) => {
-      const index = at + offset;
-      return { type: "put", key, value: valueAt(index), version: FIRST_VERSION + index, expiresAt: 0 };
-    });
-    await adapter.write(batch, context());
-  }
-  const rate = perSecond(keys.length, start);
+  await adapter.open(benchContext());
+  const rate = await writeByAdapter(adapter, records, keys);
   const singles = [];
   for (let count = 0; count < 100; count += 1) {
     const from = performance.now();
-    const version = FIRST_VERSION + records + count;
-    await adapter.write(
-      [{ type: "put", key: keys[count], value: valueAt(count), version, expiresAt: 0 }],
-      context(),
-    );
+    const version = FIRST_VERSION + records.count + count;
+    const value = records.valueAt(count);
+    await adapter.write([{ type: "put", key: keys[count], value, version, expiresAt: 0 }], benchContext());
     singles.push(performance.now() - from);
   }
   await adapter.close();
@@ -150,30 +101,16 @@ async function bareOpen(path) {
   const root = open({ path, noSubdir: false, keyEncoding: "binary", overlappingSync: false, maxDbs: 3 });
   const database = root.openDB("records", { keyEncoding: "binary", encoding: "binary" });
   for (const { key, value } of database.getRange({ start: new Uint8Array(0) })) {
-    map.set(Buffer.from(key).toString(), packr.unpack(value.subarray(20)));
+    map.set(Buffer.from(key).toString(), records.decode(value.subarray(20)));
   }
   const elapsedMs = performance.now() - start;
   await root.close();
-  if (map.size !== records) throw new Error(`${map.size} records`);
-  return elapsedMs;
-}
-
-async function adapterOpen(directory) {
-  const map = new Map();
-  const start = performance.now();
-  const adapter = lmdb({ directory });
-  await adapter.open(context());
-  for await (const page of adapter.scan({})) {
-    for (const record of page) map.set(record.key, packr.unpack(record.value));
-  }
-  const elapsedMs = performance.now() - start;
-  await adapter.close();
-  if (map.size !== records) throw new Error(`${map.size} records`);
+  if (map.size !== records.count) throw new Error(`${map.size} records`);
   return elapsedMs;
 }
 
 function measureChecksum() {
-  const bytes = Buffer.concat([Buffer.alloc(16), valueAt(1)]);
+  const bytes = Buffer.concat([Buffer.alloc(16), records.valueAt(1)]);
   const start = performance.now();
   let sum = 0;
   for (let count = 0; count < 1_000_000; count += 1)
@@ -184,17 +121,17 @@ function measureChecksum() {
 }
 
 async function measure(kind) {
-  const keys = keysOf(kind);
+  const keys = records.keys(kind);
   let best = 0;
   for (const way of wayNames) {
     for (const batch of BATCHES) {
-      const rate = await withDirectory((path) => bareWrite(path, keys, batch, way));
+      const rate = await withBenchDirectory((path) => bareWrite(path, keys, batch, way));
       console.log(`${kind} bare, ${way}, ${batch} a batch: ${rate} k/s`);
       if (way !== "unsynced") best = Math.max(best, rate);
       await delay(200);
     }
   }
-  await withDirectory(async (directory) => {
+  await withBenchDirectory(async (directory) => {
     const { rate, singleMs } = await adapterWrite(directory, keys);
     console.log(`${kind} adapter, ${ADAPTER_BATCH} a batch: ${rate} k/s, ratio ${(rate / best).toFixed(2)}`);
     console.log(`${kind} adapter, a record a batch: ${singleMs.toFixed(2)} ms`);
@@ -207,7 +144,7 @@ async function measure(kind) {
       globalThis.gc?.();
       const bareMs = await bareOpen(directory);
       globalThis.gc?.();
-      const ownMs = await adapterOpen(directory);
+      const ownMs = await measureAdapterOpen(lmdb({ directory }), records);
       const times = `bare ${bareMs.toFixed(0)} ms, adapter ${ownMs.toFixed(0)} ms`;
       console.log(`${kind} open ${again}: ${times}, ratio ${(ownMs / bareMs).toFixed(2)}`);
     }

@@ -20,11 +20,12 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { afterThisTest, makeDirectory, put, puts } from "@leakdb/adapter-tests";
 import { threadAdapter } from "@leakdb/core/adapter-thread";
 import { sqlite } from "@leakdb/sqlite";
 import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
-import { afterThisTest, madeStore, makeDirectory, openStore, put, puts, refuses } from "./opened-store.js";
+import { madeStore, openStore, refuses } from "./tested-stores.js";
 
 function flip(filename: string, at: number): void {
   const descriptor = openSync(filename, "r+");

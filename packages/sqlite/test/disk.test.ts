@@ -6,12 +6,23 @@
 
 import { readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import {
+  afterThisTest,
+  buildShim,
+  fillUp,
+  makeDirectory,
+  makeReadOnly,
+  mountSmallDisk,
+  put,
+  puts,
+  removeShim,
+  type Step,
+  skipWithout,
+} from "@leakdb/adapter-tests";
 import Database from "better-sqlite3";
 import { afterAll, beforeEach, describe, expect, it } from "vitest";
-import { afterThisTest, madeStore, makeDirectory, openStore, put, puts, refuses } from "./opened-store.js";
-import { fillUp, makeReadOnly, mountSmallDisk } from "./real-disks.js";
-import { buildShim, play, removeShim, type Step } from "./shimmed-process.js";
-import { skipWithout } from "./skip-with-reason.js";
+import { play } from "./shimmed-store.js";
+import { madeStore, openStore, refuses } from "./tested-stores.js";
 
 const openFailed = { kind: "transient", code: "LEAKDB_OPEN_FAILED" };
 
@@ -147,7 +158,7 @@ describe("a disk behind a shim", () => {
     expect(outcomes.slice(7, 10)).toEqual(["done", afterFirst, "done"]);
     expect(outcomes.slice(12)).toEqual([afterSecond, []]);
     // A log whose sync failed proves nothing when it is synced again: the file itself is.
-    expect(calls.slice(calls.indexOf("[mended]"))).toContain("store.db");
+    expect(calls.slice(calls.indexOf("[mended]"))).toContain("store");
   });
 
   it("that fails a sync under FULL says that the write is perhaps applied, and takes it when it is sent again", async () => {
@@ -183,7 +194,7 @@ describe("a disk behind a shim", () => {
     expect(outcomes[2]).toMatchObject(perhapsApplied);
     expect(outcomes[4]).toMatchObject({ error: openFailed });
     expect(outcomes.at(-1)).toEqual(afterFirst);
-    expect(calls.slice(calls.indexOf("[mended]"), calls.indexOf("[opened]"))).toContain("store.db");
+    expect(calls.slice(calls.indexOf("[mended]"), calls.indexOf("[opened]"))).toContain("store");
   });
 
   it("that fails its writes refuses them, and goes on afterwards", async () => {
@@ -214,7 +225,7 @@ describe("a disk behind a shim", () => {
       { do: "sync" },
       { do: "mark", name: "end" },
     ]);
-    const log = "store.db-wal";
+    const log = "store-wal";
     expect(calls.slice(calls.indexOf("[write]"), calls.indexOf("[end]"))).toEqual([
       "[write]",
       "[sync]",
@@ -235,7 +246,7 @@ describe("a disk behind a shim", () => {
         { do: "mark", name: "done" },
       ]);
       expect(outcomes[4]).toBe("done");
-      expect(calls.slice(calls.indexOf("[removed]"), calls.indexOf("[done]"))).toContain("store.db");
+      expect(calls.slice(calls.indexOf("[removed]"), calls.indexOf("[done]"))).toContain("store");
     }
   });
 
@@ -269,7 +280,7 @@ describe("a disk behind a shim", () => {
     ]);
     expect(calls.slice(calls.indexOf("[write]"), calls.indexOf("[end]"))).toEqual([
       "[write]",
-      "store.db-wal",
+      "store-wal",
       "[sync]",
     ]);
   });

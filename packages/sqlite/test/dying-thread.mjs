@@ -1,18 +1,7 @@
 /** The adapter's thread, which ends in the middle of the transaction that holds the key "die here". */
 
+import { dyingInWrite } from "@leakdb/adapter-tests/process";
 import { serveAdapter } from "@leakdb/core/adapter-thread";
 import { SqliteDatabase } from "../dist/sqlite-database.js";
 
-serveAdapter((settings) => {
-  const database = new SqliteDatabase(settings);
-  const write = database.write.bind(database);
-  database.write = (batch, options) => {
-    const fatal = batch.findIndex(({ key }) => key === "die here");
-    if (fatal >= 0) {
-      // The records are written in the order of their keys: some thousand before this one.
-      Object.defineProperty(batch[fatal - 1], "value", { get: () => process.exit(7) });
-    }
-    return write(batch, options);
-  };
-  return database;
-});
+serveAdapter(dyingInWrite((settings) => new SqliteDatabase(settings)));

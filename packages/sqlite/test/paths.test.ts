@@ -4,10 +4,9 @@ import { spawnSync } from "node:child_process";
 import { chmodSync, existsSync, mkdirSync, readdirSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { basename, dirname, join } from "node:path";
+import { afterThisTest, makeDirectory, makeReadOnly, skipWithout } from "@leakdb/adapter-tests";
 import { describe, expect, it } from "vitest";
-import { afterThisTest, makeDirectory, openStore } from "./opened-store.js";
-import { makeReadOnly } from "./real-disks.js";
-import { skipWithout } from "./skip-with-reason.js";
+import { openStore } from "./tested-stores.js";
 
 /** The opening says what is wrong, and makes nothing. */
 async function refusesPath(filename: string, kind: string, message: string): Promise<void> {

@@ -8,6 +8,14 @@ import { once } from "node:events";
 import { existsSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import {
+  afterThisTest,
+  makeDirectory,
+  type OpenedStore,
+  put,
+  puts,
+  skipWithout,
+} from "@leakdb/adapter-tests";
 import { PersistentQueueStorage } from "@leakdb/core";
 import { threadAdapter } from "@leakdb/core/adapter-thread";
 import { type SqliteOptions, sqlite } from "@leakdb/sqlite";
@@ -15,8 +23,7 @@ import { ManualClock } from "@leakdb/testkit";
 import Database from "better-sqlite3";
 import { beforeEach, describe, expect, it } from "vitest";
 import { independentReaders } from "./independent-readers.js";
-import { afterThisTest, makeDirectory, type OpenedStore, openStore, put, puts } from "./opened-store.js";
-import { skipWithout } from "./skip-with-reason.js";
+import { openStore } from "./tested-stores.js";
 
 const newFile = (): string => join(makeDirectory(), "store.db");
 
@@ -306,7 +313,7 @@ describe("removed below a store, and a second owner come and gone", () => {
         { do: "sync" },
         { do: "close" },
       ];
-      const args = [secondOwner, filename, "NORMAL", dirname(filename), JSON.stringify(steps)];
+      const args = [secondOwner, filename, dirname(filename), JSON.stringify(steps), "NORMAL"];
       expect(JSON.parse(execFileSync(process.execPath, args, { encoding: "utf8" }))).toEqual(
         expect.arrayContaining(["done", "done", "done"]),
       );

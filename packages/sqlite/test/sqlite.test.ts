@@ -4,14 +4,14 @@ import { spawnSync } from "node:child_process";
 import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { afterThisTest, makeDirectory, put, puts, skipWithout } from "@leakdb/adapter-tests";
 import { jsonCodec, msgpackCodec, PersistentQueueStorage } from "@leakdb/core";
 import { sqlite } from "@leakdb/sqlite";
 import { ManualClock } from "@leakdb/testkit";
 import Database from "better-sqlite3";
 import { beforeEach, describe, expect, it } from "vitest";
 import { type IndependentReader, independentReaders } from "./independent-readers.js";
-import { afterThisTest, makeDirectory, openStore, put, puts } from "./opened-store.js";
-import { skipWithout } from "./skip-with-reason.js";
+import { openStore } from "./tested-stores.js";
 
 const newFile = (): string => join(makeDirectory(), "store.db");
 

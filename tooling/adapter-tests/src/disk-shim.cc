@@ -1,11 +1,13 @@
 // Stands between a process and its C library, to see which files it syncs and to fail what it writes. Loaded by
-// LD_PRELOAD; see shimmed-process.ts. It minds the files whose path begins with LEAKDB_SHIM_FILES alone.
+// LD_PRELOAD; see shimmed-disk.ts. It minds the files whose path begins with LEAKDB_SHIM_FILES alone.
 //
 // In the directory LEAKDB_SHIM_CONTROL
-//   calls        gets a line for every sync that succeeded: the name of the file
-//   full         while it is there, a write past the end of a file fails as on a full disk (ENOSPC)
-//   fail-syncs   while it is there, every sync fails (EIO)
-//   fail-writes  while it is there, every write fails (EIO)
+//   calls               gets a line for every sync that succeeded: the name of the file, and behind it " (O_DSYNC)"
+//                       where it was a write through a descriptor that syncs
+//   full                while it is there, a write past the end of a file fails as on a full disk (ENOSPC)
+//   fail-syncs          while it is there, every sync fails (EIO), and every write that syncs
+//   fail-synced-writes  while it is there, every write through a descriptor that syncs (O_DSYNC) fails (EIO)
+//   fail-writes         while it is there, every write fails (EIO)
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -14,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 namespace {
@@ -50,13 +53,13 @@ bool asked_for(const char *fault) {
   return access(path, F_OK) == 0;
 }
 
-void record(const char *file) {
+void record(const char *file, const char *how) {
   char path[4096];
   control_path(path, "calls");
   const int descriptor = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
   if (descriptor < 0) abort();
-  char line[4096];
-  const int length = snprintf(line, sizeof line, "%s\n", strrchr(file, '/') + 1);
+  char line[4096 + 16];
+  const int length = snprintf(line, sizeof line, "%s%s\n", strrchr(file, '/') + 1, how);
   if (real_write(descriptor, line, static_cast<size_t>(length)) != length) abort();
   close(descriptor);
 }
@@ -69,18 +72,33 @@ int sync_file(int (*call)(int), int descriptor) {
     return -1;
   }
   const int result = call(descriptor);
-  if (result == 0) record(path);
+  if (result == 0) record(path, "");
   return result;
 }
+
+bool writes_through(int descriptor) { return (fcntl(descriptor, F_GETFL) & O_DSYNC) != 0; }
 
 // The error that a write of `size` bytes at `offset` is to fail with, or 0.
 int write_fault(int descriptor, off_t offset, size_t size) {
   char path[4096];
   if (!minded(descriptor, path)) return 0;
   if (asked_for("fail-writes")) return EIO;
+  if (writes_through(descriptor) && (asked_for("fail-synced-writes") || asked_for("fail-syncs"))) return EIO;
   struct stat status;
   if (fstat(descriptor, &status) != 0) return 0;
   return offset + static_cast<off_t>(size) > status.st_size && asked_for("full") ? ENOSPC : 0;
+}
+
+// Where the descriptor stands, for writes that do not say.
+int write_fault_here(int descriptor, size_t size) {
+  const off_t offset = lseek(descriptor, 0, SEEK_CUR);
+  return offset < 0 ? 0 : write_fault(descriptor, offset, size);
+}
+
+ssize_t written(int descriptor, ssize_t result) {
+  char path[4096];
+  if (result > 0 && minded(descriptor, path) && writes_through(descriptor)) record(path, " (O_DSYNC)");
+  return result;
 }
 
 }  // namespace
@@ -98,22 +116,29 @@ int fdatasync(int descriptor) {
 }
 
 ssize_t write(int descriptor, const void *bytes, size_t size) {
-  const off_t offset = lseek(descriptor, 0, SEEK_CUR);
-  errno = offset < 0 ? 0 : write_fault(descriptor, offset, size);
-  return errno != 0 ? -1 : real_write(descriptor, bytes, size);
+  errno = write_fault_here(descriptor, size);
+  return errno != 0 ? -1 : written(descriptor, real_write(descriptor, bytes, size));
+}
+
+ssize_t writev(int descriptor, const struct iovec *parts, int count) {
+  static auto call = real(&writev, "writev");
+  size_t size = 0;
+  for (int part = 0; part < count; part += 1) size += parts[part].iov_len;
+  errno = write_fault_here(descriptor, size);
+  return errno != 0 ? -1 : written(descriptor, call(descriptor, parts, count));
 }
 
 ssize_t pwrite(int descriptor, const void *bytes, size_t size, off_t offset) {
   static auto call = real(&pwrite, "pwrite");
   errno = write_fault(descriptor, offset, size);
-  return errno != 0 ? -1 : call(descriptor, bytes, size, offset);
+  return errno != 0 ? -1 : written(descriptor, call(descriptor, bytes, size, offset));
 }
 
 #ifdef __GLIBC__
 ssize_t pwrite64(int descriptor, const void *bytes, size_t size, off64_t offset) {
   static auto call = real(&pwrite64, "pwrite64");
   errno = write_fault(descriptor, static_cast<off_t>(offset), size);
-  return errno != 0 ? -1 : call(descriptor, bytes, size, offset);
+  return errno != 0 ? -1 : written(descriptor, call(descriptor, bytes, size, offset));
 }
 #endif
 

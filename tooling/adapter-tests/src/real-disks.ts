@@ -7,7 +7,7 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { chmodSync, closeSync, mkdirSync, openSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import type { TestContext } from "vitest";
-import { afterThisTest, makeDirectory } from "./opened-store.js";
+import { afterThisTest, makeDirectory } from "./after-this-test.js";
 import { skipWithout } from "./skip-with-reason.js";
 
 export interface RealDisk {
