@@ -31,6 +31,7 @@ import type { ErrorCode } from "./errors.js";
 export type { Clock, TimerHandle } from "./clock.js";
 export { systemClock } from "./clock.js";
 export { ERROR_CODES, type ErrorCode, isLeakDBError, LeakDBError } from "./errors.js";
+export { checkOptionNames } from "./option-names.js";
 
 /** What an adapter can do. Core reads it before `open` and after it, and the conformance suite gates cases on it. */
 export interface Capabilities {

@@ -6,7 +6,7 @@
  */
 
 import { basename, resolve } from "node:path";
-import type { Capabilities } from "@leakdb/core/adapter";
+import { type Capabilities, checkOptionNames } from "@leakdb/core/adapter";
 import { type ThreadAdapter, threadAdapter } from "@leakdb/core/adapter-thread";
 import type { LmdbSettings } from "./environment.js";
 
@@ -37,12 +37,8 @@ const CAPABILITIES: Capabilities = {
  * @throws TypeError when an option is unknown or not what it should be.
  */
 export function lmdb(options: LmdbOptions): ThreadAdapter {
-  if (typeof options !== "object" || options === null) throw new TypeError("lmdb: needs { directory }");
-  const { directory, ...others } = options;
-  const unknown = Object.keys(others);
-  if (unknown.length > 0) {
-    throw new TypeError(`lmdb: there is no option ${unknown.join(", ")}; the one there is, is directory`);
-  }
+  checkOptionNames(options, ["directory"], "lmdb");
+  const { directory } = options;
   if (typeof directory !== "string") throw new TypeError("lmdb: directory must be a string");
   if (directory === "") throw new TypeError("lmdb: directory must not be empty");
   if (directory.includes("\0")) throw new TypeError("lmdb: directory must not contain NUL");

@@ -36,7 +36,7 @@ describe("lmdb()", () => {
       expect(() => lmdb(options as unknown as LmdbOptions)).toThrow(TypeError);
     }
     for (const option of ["noSync", "noMemInit", "useWritemap", "path", "mapSize"]) {
-      expect(() => lmdb({ directory: "a", [option]: true } as LmdbOptions)).toThrow(`no option ${option}`);
+      expect(() => lmdb({ directory: "a", [option]: true } as LmdbOptions)).toThrow(`no option "${option}"`);
     }
   });
 

@@ -6,7 +6,7 @@
  */
 
 import { basename, resolve } from "node:path";
-import type { Capabilities } from "@leakdb/core/adapter";
+import { type Capabilities, checkOptionNames } from "@leakdb/core/adapter";
 import { type ThreadAdapter, threadAdapter } from "@leakdb/core/adapter-thread";
 import type { SqliteSettings } from "./database-file.js";
 
@@ -21,7 +21,7 @@ export interface SqliteOptions {
    * - `"NORMAL"` (default): the last acknowledged batches may be gone; `flush({ level: "synced" })` waits for the disk.
    * - `"FULL"`: every batch is synced before it is acknowledged; costs one disk sync a batch.
    */
-  readonly synchronous?: "NORMAL" | "FULL";
+  readonly synchronous?: "NORMAL" | "FULL" | undefined;
 }
 
 /** SQLite's limit of a row, less room for the key and the other columns. */
@@ -38,14 +38,11 @@ const CAPABILITIES: Capabilities = {
 
 /**
  * An adapter over the SQLite file `filename`, to be given to one storage.
- * @throws TypeError when an option is not what it should be.
+ * @throws TypeError when an option is unknown or not what it should be.
  */
 export function sqlite(options: SqliteOptions): ThreadAdapter {
-  if (typeof options !== "object" || options === null)
-    throw new TypeError("sqlite: options must be an object");
-  const { filename, synchronous = "NORMAL", ...others } = options;
-  for (const name of Object.keys(others))
-    throw new TypeError(`sqlite: there is no option ${JSON.stringify(name)}, only filename and synchronous`);
+  checkOptionNames(options, ["filename", "synchronous"], "sqlite");
+  const { filename, synchronous = "NORMAL" } = options;
   if (typeof filename !== "string")
     throw new TypeError('sqlite: filename must be a string, as in sqlite({ filename: "app.db" })');
   if (filename === "" || filename === ":memory:") {

@@ -8,6 +8,7 @@ import {
   QueueStorage,
 } from "@leakdb/core";
 import { type Adapter, AdapterError } from "@leakdb/core/adapter";
+import { lmdb } from "@leakdb/lmdb";
 import { sqlite } from "@leakdb/sqlite";
 import { ManualClock, ReferenceBackend, referenceAdapter } from "@leakdb/testkit";
 import { describe, expect, test } from "vitest";
@@ -62,16 +63,49 @@ describe("options of single calls", () => {
     }
   });
 
+  test("a name given as undefined is as if absent, whether it exists or not", async () => {
+    for (const [name, storage] of await everyStorage()) {
+      const absent = { keyPrefix: undefined, nothing: undefined };
+      await storage.set("a", 1, { ...absent, ttl: undefined, expiresAt: undefined });
+      await storage.incr("n", { ...absent, delta: undefined, initialValue: undefined, ttl: undefined });
+      expect(storage.getEntry("a", absent), name).toMatchObject({ value: 1, expiresAt: undefined });
+      expect([...storage.keys({ ...absent, prefix: undefined, reverse: undefined })].sort()).toEqual([
+        "a",
+        "n",
+      ]);
+      expect(storage.namespace("p:", { values: undefined, nothing: undefined }).has("a", absent)).toBe(false);
+      await storage.flush({ timeout: undefined, signal: undefined, upTo: undefined, level: undefined });
+      const waiting = { key: undefined, timeout: undefined, signal: undefined, ...absent };
+      await storage.persisted(storage.version, undefined, waiting);
+      expect(await storage.clear({ ...absent, prefix: undefined }), name).toBe(2);
+      await storage.close({ timeout: undefined, nothing: undefined });
+    }
+  });
+
   test("a storage with a backend says how it is opened", () => {
     expect(() => new (PersistentQueueStorage as Loose)()).toThrow("use await open(options)");
   });
 
-  test("sqlite() and closeOnSignal() refuse what they do not know", () => {
+  test("adapters and closeOnSignal() take a name given as undefined as absent", () => {
+    expect(sqlite({ filename: "a.db", synchronous: undefined }).name).toBe("a.db");
+    expect((sqlite as Loose)({ filename: "a.db", nothing: undefined }).name).toBe("a.db");
+    expect((lmdb as Loose)({ directory: "a", nothing: undefined }).name).toBe("a");
+    closeOnSignal(new DefaultStorage(), { signals: undefined, timeout: undefined, onClosed: undefined })();
+  });
+
+  test("sqlite(), lmdb() and closeOnSignal() refuse what they do not know", () => {
     expect(() => (sqlite as Loose)()).toThrow(TypeError);
     expect(() => (sqlite as Loose)({})).toThrow(
       'filename must be a string, as in sqlite({ filename: "app.db" })',
     );
-    expect(() => (sqlite as Loose)({ filename: "a.db", synchronus: "FULL" })).toThrow('"synchronus"');
+    expect(() => (sqlite as Loose)({ filename: "a.db", synchronus: "FULL" })).toThrow(
+      'sqlite: there is no option "synchronus"; did you mean synchronous?',
+    );
+    expect(() => (lmdb as Loose)({ dir: "a" })).toThrow('lmdb: there is no option "dir", only directory');
+    for (const unmeant of [undefined, null, "a", ["a"]]) {
+      expect(() => (sqlite as Loose)(unmeant)).toThrow("sqlite: options must be an object with filename");
+      expect(() => (lmdb as Loose)(unmeant)).toThrow("lmdb: options must be an object with directory");
+    }
     expect(() => (closeOnSignal as Loose)({})).toThrow("close method");
     expect(() => (closeOnSignal as Loose)(new DefaultStorage(), { timout: 5 })).toThrow('"timout"');
   });

@@ -110,10 +110,11 @@ test("an option that is undefined is one that was not given", async () => {
     maxSize: undefined,
     writeDelay: undefined,
     coalesce: undefined,
-    retry: { maxAttempts: undefined },
+    retry: { maxAttempts: undefined, ...{ nothing: undefined } },
     values: undefined,
     codec: undefined,
     onProgress: undefined,
+    ...{ nothing: undefined, journal: undefined },
   });
   storage.set("a", 1);
   await storage.close();

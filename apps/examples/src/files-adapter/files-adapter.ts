@@ -20,6 +20,7 @@ import {
   type AdapterContext,
   AdapterError,
   type AdapterState,
+  checkOptionNames,
   type FailureKind,
   type Mutation,
   type StoredRecord,
@@ -35,9 +36,10 @@ const STORE_KEY = "";
 const PARALLEL = 8;
 const PAGE_RECORDS = 64;
 
-/** Keeps each record in a file of `directory`, which exists, and is the store's alone. */
-export function files({ directory }: { readonly directory: string }): Adapter {
-  return new FilesAdapter(resolve(directory));
+/** Keeps each record in a file of `directory`, which exists, and is the store's alone. @throws TypeError */
+export function files(options: { readonly directory: string }): Adapter {
+  checkOptionNames(options, ["directory"], "files");
+  return new FilesAdapter(resolve(options.directory));
 }
 
 class FilesAdapter implements Adapter {

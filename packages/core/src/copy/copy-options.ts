@@ -1,7 +1,7 @@
 /** What `copy` is called with and what it answers. Bad input is refused here, before anything is opened. */
 
 import { type Clock, systemClock } from "../clock.js";
-import { checkOptionNames, duration, type RetryOptions, resolveQueueOptions } from "../storage/options.js";
+import { checkOptionsOf, duration, type RetryOptions, resolveQueueOptions } from "../storage/options.js";
 
 export interface CopyProgress {
   /**
@@ -70,7 +70,7 @@ export interface ResolvedCopyOptions {
 
 /** @throws TypeError or RangeError for options that make no sense */
 export function resolveCopyOptions(options: CopyOptions): ResolvedCopyOptions {
-  checkOptionNames(options, "copy");
+  checkOptionsOf(options, "copy");
   const { verify = true, signal, onProgress, onFault, clock = systemClock } = options;
   if (typeof verify !== "boolean") throw new TypeError("verify must be true or false");
   if (signal !== undefined && typeof signal?.throwIfAborted !== "function") {

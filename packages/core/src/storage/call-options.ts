@@ -1,9 +1,10 @@
 /**
  * The options of single calls, by name: what is no object or has an unknown name is refused, since `clear("a")` taken
- * for `clear()` would delete everything, and a misspelt `ttl` would keep for ever what should expire.
+ * for `clear()` would delete everything, and a misspelt `ttl` would keep for ever what should expire. The rule is that
+ * of all options, in `option-names.ts`.
  */
 
-export type OptionNames = ReadonlySet<string>;
+import { type OptionNames, optionsMistake } from "../option-names.js";
 
 const KEY = ["keyPrefix"];
 const WAIT = ["timeout", "signal"];
@@ -24,28 +25,12 @@ export const CLOSE_OPTIONS: OptionNames = new Set(["timeout"]);
 export const SIGNAL_OPTIONS: OptionNames = new Set(["signals", "timeout", "onClosed"]);
 
 /** What is wrong with the options of a call, if anything is. */
-export function optionsMistake(options: object | undefined, names: OptionNames): TypeError | undefined {
-  return options === undefined ? undefined : mistakeIn(options, names);
+export function callMistake(options: object | undefined, names: OptionNames): TypeError | undefined {
+  return options === undefined ? undefined : optionsMistake(options, names);
 }
 
 /** @throws TypeError */
 export function checkOptions(options: object | undefined, names: OptionNames): void {
-  const mistake = optionsMistake(options, names);
+  const mistake = callMistake(options, names);
   if (mistake !== undefined) throw mistake;
-}
-
-function mistakeIn(options: object, names: OptionNames): TypeError | undefined {
-  if (typeof options !== "object" || options === null) {
-    const known = [...names].join(", ");
-    return new TypeError(`options must be an object with ${known}, not ${describe(options)}`);
-  }
-  for (const name in options) {
-    if (names.has(name)) continue;
-    return new TypeError(`there is no option ${JSON.stringify(name)} here, only ${[...names].join(", ")}`);
-  }
-  return undefined;
-}
-
-function describe(value: unknown): string {
-  return typeof value === "string" ? JSON.stringify(value) : String(value);
 }

@@ -10,7 +10,7 @@ import { ProcessSink, type ProcessSinkOptions } from "../worker/process-sink.js"
 import { Events } from "./events.js";
 import { loadAll } from "./load-all.js";
 import {
-  checkOptionNames,
+  checkOptionsOf,
   duration,
   type MemoryOptions,
   type PersistentOptions,
@@ -46,7 +46,7 @@ export interface Counters {
 }
 
 export function memoryEngine(options: MemoryOptions): Engine<"sync"> {
-  checkOptionNames(options, "memory");
+  checkOptionsOf(options, "memory");
   const store = new Store(resolveMemoryOptions(options));
   return {
     name: "DefaultStorage",
@@ -63,7 +63,7 @@ export function queueEngine(
   worker: ProcessSinkOptions["worker"],
   takesBatches: boolean,
 ): Engine<"sync"> {
-  checkOptionNames(options, "queue");
+  checkOptionsOf(options, "queue");
   const memory = resolveMemoryOptions(options);
   const resolved = resolveQueueOptions(options, false);
   // One by one, each item is settled when it is done, and a close stops between two of them.
@@ -158,7 +158,7 @@ interface OpenedParts {
 /** Everything is checked before anything is opened; what was opened is closed again when the rest fails. */
 async function openParts(options: PersistentOptions): Promise<OpenedParts> {
   const adapter = resolveAdapter(options?.adapter);
-  checkOptionNames(options, "persistent");
+  checkOptionsOf(options, "persistent");
   const memory = resolveMemoryOptions(options);
   const queue = resolveQueueOptions(options, true);
   const { onProgress } = options;

@@ -3,14 +3,14 @@
  * mutators go to the writer, whose mode says whether they answer at once or with a promise.
  */
 
+import type { OptionNames } from "../option-names.js";
 import {
   CLEAR_OPTIONS,
+  callMistake,
   checkOptions,
   INCR_OPTIONS,
   KEY_OPTIONS,
   NAMESPACE_OPTIONS,
-  type OptionNames,
-  optionsMistake,
   RANGE_OPTIONS,
   SET_OPTIONS,
 } from "./call-options.js";
@@ -133,13 +133,13 @@ export class View<V, M extends Mode> {
   }
 
   set(key: string, value: V, options?: SetOptions): Outcome<M, number> {
-    const mistake = optionsMistake(options, SET_OPTIONS);
+    const mistake = callMistake(options, SET_OPTIONS);
     if (mistake !== undefined) return this.#writer.refuse(mistake);
     return this.#writer.set(this.#scope, key, value, options);
   }
 
   setMulti(entries: EntriesInput<V>, options?: SetOptions): Outcome<M, number> {
-    const mistake = optionsMistake(options, SET_OPTIONS);
+    const mistake = callMistake(options, SET_OPTIONS);
     if (mistake !== undefined) return this.#writer.refuse(mistake);
     return this.#writer.setMulti(this.#scope, entries, options);
   }
@@ -185,13 +185,13 @@ export class View<V, M extends Mode> {
   }
 
   deleteMulti(keys: Iterable<string>, options?: KeyOptions): Outcome<M, number> {
-    const mistake = optionsMistake(options, KEY_OPTIONS);
+    const mistake = callMistake(options, KEY_OPTIONS);
     if (mistake !== undefined) return this.#writer.refuse(mistake);
     return this.#writer.deleteMulti(this.#scope, keys, options);
   }
 
   clear(options?: ClearOptions): Outcome<M, number> {
-    const mistake = optionsMistake(options, CLEAR_OPTIONS);
+    const mistake = callMistake(options, CLEAR_OPTIONS);
     if (mistake !== undefined) return this.#writer.refuse(mistake);
     return this.#writer.clear(this.#scope, options);
   }
@@ -247,7 +247,7 @@ export class View<V, M extends Mode> {
     decide: (current: Current | undefined, prepared: Prepared) => Decision<Result>,
     prepare?: () => Prepared,
   ): Outcome<M, Result> {
-    const mistake = optionsMistake(options, names);
+    const mistake = callMistake(options, names);
     if (mistake !== undefined) return this.#writer.refuse(mistake);
     return this.#writer.decide(this.#scope, key, options, decide, prepare);
   }
