@@ -85,7 +85,10 @@ export interface AdapterContext {
 export interface AdapterState {
   /** Made at random when the backend is created and kept in it: tells one backend from another. */
   readonly storeId: string;
-  /** At least the highest version ever acknowledged, deletes and clears included; 0 for a new backend. */
+  /**
+   * At least the highest version ever acknowledged, deletes and clears included; 0 for a new backend. Never above the
+   * highest ever sent to it: at a reopening core takes what is below for a loss, and what is above for another owner's.
+   */
   readonly highVersion: number;
   /** Bytes the backend occupies, 0 where unknown. */
   readonly bytes: number;

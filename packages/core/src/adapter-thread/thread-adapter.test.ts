@@ -279,6 +279,43 @@ describe("the death of the thread", () => {
     expect(reports).toHaveLength(1);
     await expect(adapter.load(["a"])).rejects.toMatchObject({ code: "LEAKDB_CORRUPTION" });
   });
+
+  it("never leads to an older state of the store, and goes on once the newer one is back", async () => {
+    const { adapter, context } = fixture({ highVersions: [5, 7, 8] });
+    await adapter.open(context);
+    await adapter.write([put("a", 8), put("reject", 9)], { signal: never });
+    await adapter[killThread]();
+    const lost = { kind: "transient", code: "LEAKDB_CORRUPTION" };
+    await expect(adapter.write([put("a", 10)], { signal: never })).rejects.toMatchObject(lost);
+    await adapter.write([put("a", 10)], { signal: never });
+  });
+
+  it("in a write leads to the store with all of that write, or nothing", async () => {
+    for (const found of [8, 9]) {
+      const { adapter, context } = fixture({ highVersions: [5, found] });
+      await adapter.open(context);
+      await adapter.write([put("a", 8)], { signal: never });
+      await expect(adapter.write([put("exit", 9)], { signal: never })).rejects.toMatchObject({
+        kind: "ambiguous",
+      });
+      await adapter.load(["a"]);
+    }
+  });
+
+  it("ends the adapter for good where another owner wrote meanwhile, until it is opened anew", async () => {
+    const { adapter, context, cells } = fixture({ highVersions: [5, 9, 9] });
+    await adapter.open(context);
+    await adapter.write([put("a", 8)], { signal: never });
+    await adapter[killThread]();
+    const fenced = { kind: "permanent", code: "LEAKDB_FENCED" };
+    await expect(adapter.load(["a"])).rejects.toMatchObject(fenced);
+    await expect(adapter.write([put("a", 10)], { signal: never })).rejects.toMatchObject(fenced);
+    await expect(adapter.sync()).rejects.toMatchObject(fenced);
+    expect(cells[OPENINGS]).toBe(2);
+    await adapter.close();
+    expect(await adapter.open(context)).toMatchObject({ highVersion: 9 });
+    await adapter.write([put("a", 10)], { signal: never });
+  });
 });
 
 describe("opening", () => {

@@ -5,7 +5,8 @@
  * Keeps:
  * - The death of the thread is an error of the calls it takes down, and a report; never the process's. The error is
  *   ambiguous for a write, whose answer alone may be what died, and transient for all others.
- * - A restarted thread is opened as the first was, and serves only if it finds the same `storeId`.
+ * - A restarted thread is opened as the first was, and serves only if it finds the same backend, as the last one left
+ *   it as far as versions tell: while no thread ran, nobody held its lock.
  * - No slice of packing holds the event loop much longer than a millisecond.
  */
 
@@ -19,6 +20,7 @@ import {
   type StoredRecord,
   type WriteResult,
 } from "../adapter.js";
+import { BackendMark } from "../backend-mark.js";
 import { BufferPool } from "./buffer-pool.js";
 import type { WireWriteResult } from "./messages.js";
 import { packedBytesMax, RowPacker, unpackRecords } from "./packed-rows.js";
@@ -60,7 +62,10 @@ class AdapterOnThread implements ThreadAdapter {
   readonly #pool = new BufferPool();
   #context: AdapterContext | undefined;
   #link: ThreadLink | undefined;
-  #storeId = "";
+  /** What is known of the backend since the last `open`. */
+  #mark: BackendMark | undefined;
+  /** A restarted thread found that another owner had written: for good, until the next `open`. */
+  #fenced: AdapterError | undefined;
   #restart: Promise<ThreadLink> | undefined;
   #opening: Promise<unknown> | undefined;
   #closed: Promise<void> | undefined;
@@ -83,7 +88,8 @@ class AdapterOnThread implements ThreadAdapter {
       this.#opening = opening;
       const { link, state } = await opening;
       this.#link = link;
-      this.#storeId = state.storeId;
+      this.#mark = new BackendMark(state);
+      this.#fenced = undefined;
       return state;
     } catch (error) {
       this.#context = undefined;
@@ -95,8 +101,10 @@ class AdapterOnThread implements ThreadAdapter {
     const { signal } = options;
     const link = await this.#running();
     const buffer = await this.#pack(batch, signal);
+    this.#mark?.sending(batch);
     const { result } = await link.call({ type: "write", batch: buffer }, signal);
     const { bytes, rejected } = result as WireWriteResult;
+    this.#mark?.hasStored(batch, rejected);
     if (rejected.length === 0) return { bytes };
     return { bytes, rejected: rejected.map(({ index, error }) => ({ index, error: fromWire(error) })) };
   }
@@ -168,6 +176,7 @@ class AdapterOnThread implements ThreadAdapter {
     if (context === undefined) {
       throw new AdapterError(`${this.name} is not open`, { kind: "permanent", code: "LEAKDB_CLOSED" });
     }
+    if (this.#fenced !== undefined) throw this.#fenced;
     if (this.#link?.alive === true) return this.#link;
     this.#restart ??= this.#startAgain(context).finally(() => {
       this.#restart = undefined;
@@ -177,12 +186,13 @@ class AdapterOnThread implements ThreadAdapter {
 
   async #startAgain(context: AdapterContext): Promise<ThreadLink> {
     const { link, state } = await this.#start(context, undefined);
-    if (state.storeId !== this.#storeId) {
+    try {
+      this.#mark?.check(state, this.name);
+    } catch (error) {
       await closeLink(link);
-      throw new AdapterError(
-        `${this.name} holds another store than before its thread ended; put the former one back, or open it anew`,
-        { kind: "transient", code: "LEAKDB_CORRUPTION" },
-      );
+      const failure = error as AdapterError;
+      if (failure.code === "LEAKDB_FENCED") this.#fenced = failure;
+      throw error;
     }
     this.#link = link;
     return link;

@@ -10,7 +10,7 @@ const OPENINGS = 0;
 const GATE = 1;
 const WRITES_DONE = 2;
 
-serveAdapter(({ shared, otherStoreAt, failOpenAt, blockOpenAt }) => {
+serveAdapter(({ shared, otherStoreAt, failOpenAt, blockOpenAt, highVersions = [] }) => {
   const cells = new Int32Array(shared);
   const records = new Map();
   let context;
@@ -55,7 +55,8 @@ serveAdapter(({ shared, otherStoreAt, failOpenAt, blockOpenAt }) => {
       if (openings === blockOpenAt) Atomics.wait(cells, GATE, 0);
       if (openings === failOpenAt)
         throw new AdapterError("not now", { kind: "transient", code: "LEAKDB_LOCKED" });
-      return { storeId: openings === otherStoreAt ? "other" : "store", highVersion: 5, bytes: 6 };
+      const storeId = openings === otherStoreAt ? "other" : "store";
+      return { storeId, highVersion: highVersions[openings - 1] ?? 5, bytes: 6 };
     },
     async write(batch) {
       const rejected = [];

@@ -3,8 +3,12 @@
  * closing and reopening that proves the old connection dead before anything is written again.
  *
  *     open ──ambiguous failure──▶ reopening: lanes wait ─▶ writes under way end ─▶ close ─▶ open ──▶ open
- *                                     ▲                                        │
- *                                     └──────────── back off, report ◀─failure─┘
+ *                                     ▲                                        │  │
+ *                                     └──────────── back off, report ◀─failure─┘  └─another's─▶ fenced, for good
+ *
+ * An opening after the first must find the backend as this owner left it, as far as versions tell: `BackendMark`. While
+ * it is another one, or an older state of it, that is a failure like others, which ends when the right one is back.
+ * Once somebody else has written, memory is no longer what is stored, and nothing is written any more.
  *
  * Answers that come after their deadline are ignored: the batch has failed by then, and is written again after the
  * reopening (I2, I10).
@@ -14,10 +18,12 @@ import {
   type Adapter,
   AdapterError,
   type AdapterState,
+  failureKind,
   type Mutation,
   type StoredRecord,
   type WriteResult,
 } from "../adapter.js";
+import { BackendMark } from "../backend-mark.js";
 import type { Clock } from "../clock.js";
 import { type ErrorCode, isLeakDBError, LeakDBError } from "../errors.js";
 import { asError, shown } from "../thrown.js";
@@ -48,7 +54,10 @@ export class AdapterSession {
   #reopening: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
   #endPause: (() => void) | undefined;
-  #storeId: string | undefined;
+  /** What is known of the backend since the first opening. */
+  #mark: BackendMark | undefined;
+  /** Another owner has the backend: what every call rejects with from then on. */
+  #fenced: Error | undefined;
   /** Bytes the backend occupies, as it last said. */
   bytes = 0;
 
@@ -68,20 +77,13 @@ export class AdapterSession {
   }
 
   async open(): Promise<AdapterState> {
-    const { clock, batchMax, batchBytesMax, onFault } = this.#options;
-    const state = await this.#deadline("open", (signal) =>
-      this.adapter.open({ clock, signal, limits: { batchMax, batchBytesMax }, report: onFault }),
-    );
-    checkState(state);
-    if (this.#storeId !== undefined && state.storeId !== this.#storeId) {
-      throw new AdapterError("the backend is not the one that was open before: it has another store id", {
-        kind: "transient",
-        code: "LEAKDB_CORRUPTION",
-      });
+    try {
+      return await this.#open();
+    } catch (error) {
+      // What is not ours is not held on to: its lock would keep its owner out, or whoever puts the right one back.
+      if (this.#mark !== undefined && isNotOurs(error)) await this.#release();
+      throw error;
     }
-    this.#storeId = state.storeId;
-    this.bytes = state.bytes;
-    return state;
   }
 
   /** Resolves when the adapter may be written to; `undefined` when it may right now. */
@@ -91,7 +93,12 @@ export class AdapterSession {
 
   async write(batch: readonly Mutation[]): Promise<WriteResult> {
     if (this.#closing) throw new AdapterError("the adapter is closed", { kind: "transient" });
-    const work = this.#deadline("write", (signal) => this.adapter.write(batch, { signal }));
+    this.#requireOwn();
+    this.#mark?.sending(batch);
+    const work = this.#deadline("write", (signal) => this.adapter.write(batch, { signal })).then((result) => {
+      this.#mark?.hasStored(batch, result.rejected);
+      return result;
+    });
     const ended = work.then(
       () => undefined,
       () => undefined,
@@ -107,6 +114,7 @@ export class AdapterSession {
   }
 
   async load(keys: readonly string[]): ReturnType<Adapter["load"]> {
+    this.#requireOwn();
     return this.#deadline("load", () => this.adapter.load(keys));
   }
 
@@ -130,6 +138,7 @@ export class AdapterSession {
   async sync(): Promise<void> {
     await this.#reopening;
     try {
+      this.#requireOwn();
       await this.#deadline("sync", () => this.adapter.sync());
     } catch (error) {
       // Whoever asked for it may have given up waiting.
@@ -138,8 +147,12 @@ export class AdapterSession {
     }
   }
 
-  /** Closes and opens until both succeed; one reopening serves all who ask meanwhile. Ends early on `close`. */
+  /**
+   * Closes and opens until both succeed, or another owner has come; one reopening serves all who ask meanwhile. Ends
+   * early on `close`.
+   */
   reopen(cause: unknown): Promise<void> {
+    if (this.#fenced !== undefined) return Promise.resolve();
     this.#reopening ??= this.#reopen(cause).finally(() => {
       this.#reopening = undefined;
     });
@@ -169,6 +182,28 @@ export class AdapterSession {
     }
   }
 
+  async #open(): Promise<AdapterState> {
+    this.#requireOwn();
+    const { clock, batchMax, batchBytesMax, onFault } = this.#options;
+    const state = await this.#deadline("open", (signal) =>
+      this.adapter.open({ clock, signal, limits: { batchMax, batchBytesMax }, report: onFault }),
+    );
+    checkState(state);
+    this.#mark?.check(state, this.adapter.name);
+    this.#mark ??= new BackendMark(state);
+    this.bytes = state.bytes;
+    return state;
+  }
+
+  /** @throws AdapterError LEAKDB_FENCED */
+  #requireOwn(): void {
+    if (this.#fenced !== undefined) throw this.#fenced;
+  }
+
+  async #release(): Promise<void> {
+    await this.#deadline("close", () => this.adapter.close()).catch(this.#options.onFault);
+  }
+
   async #reopen(cause: unknown): Promise<void> {
     this.#options.onFault(asError(cause));
     for (let failures = 1; !this.#closing; failures += 1) {
@@ -177,6 +212,10 @@ export class AdapterSession {
         return;
       } catch (error) {
         this.#options.onFault(asError(error));
+        if (codeOf(error) === "LEAKDB_FENCED") {
+          this.#fenced = permanently(error);
+          return;
+        }
         await this.#pause(backoffDelay(failures, this.#options.backoffMs, this.#options.backoffMaxMs));
       }
     }
@@ -220,6 +259,23 @@ function checkState({ storeId, highVersion }: AdapterState): void {
     kind: "permanent",
     code: "LEAKDB_CORRUPTION",
   });
+}
+
+/** Whoever has come stays, however the adapter calls it: nothing is tried again. */
+function permanently(error: unknown): Error {
+  if (failureKind(error) === "permanent") return asError(error);
+  const { message } = asError(error);
+  return new AdapterError(message, { kind: "permanent", code: "LEAKDB_FENCED", cause: error });
+}
+
+function codeOf(error: unknown): unknown {
+  return (error as { code?: unknown } | null | undefined)?.code;
+}
+
+/** The backend that was opened again is another one, or somebody else's by now. */
+function isNotOurs(error: unknown): boolean {
+  const code = codeOf(error);
+  return code === "LEAKDB_CORRUPTION" || code === "LEAKDB_FENCED";
 }
 
 /** The user's error for a failed opening, with the adapter's own code where it has a more telling one. */
