@@ -1,5 +1,6 @@
 /** The options of `redis()`, and what is made of them. */
 
+import { checkOptionNames } from "@leakdb/core/adapter";
 import type { Cluster, Redis, RedisOptions } from "ioredis";
 
 export interface RedisAdapterOptions {
@@ -94,12 +95,7 @@ export function addressText({ host, port }: Address): string {
 export function checkOptions(options: RedisAdapterOptions): Settings {
   if (typeof options !== "object" || options === null)
     throw new TypeError("redis: options must be an object");
-  const unknown = Object.keys(options).filter((name) => !OPTIONS.includes(name));
-  if (unknown.length > 0) {
-    throw new TypeError(
-      `redis: there is no option ${unknown.join(", ")}; those there are: ${OPTIONS.join(", ")}`,
-    );
-  }
+  checkOptionNames(options, OPTIONS, "redis");
   const place = options.client === undefined ? placeOf(options) : placeOfClient(options);
   const { natMap = {} } = options;
   if (typeof natMap !== "object" || natMap === null) throw new TypeError("redis: natMap must be an object");

@@ -17,44 +17,22 @@ import {
   AdapterError,
   type AdapterState,
   type Capabilities,
-  type FailureKind,
   type Mutation,
   type StoredRecord,
   type WriteResult,
 } from "@leakdb/core/adapter";
 import { BatchWriter } from "./batch-writer.js";
-import type { Connection } from "./connection.js";
 import { addressText, type Settings } from "./options.js";
-import {
-  type Claim,
-  claim,
-  connectionName,
-  type Owner,
-  release,
-  renew,
-  syncDisks,
-  tellReplicas,
-} from "./ownership.js";
+import { type Owner, release, renew, syncDisks } from "./ownership.js";
 import { load, scan, scanNames } from "./reader.js";
-import { fenced, kindOf, redisError } from "./redis-errors.js";
-import { type SyncMode, syncModeOf } from "./server-check.js";
-import { Session } from "./session.js";
+import { fenced, redisError, unchangedKind } from "./redis-errors.js";
+import { beginTenure, proveOver, type Tenure } from "./tenure.js";
 
 /** Parallel connections for writes; one is enough for most, as batches are large. */
 const LANES_MAX = 8;
 const BEATS_PER_LEASE = 3;
 /** A server takes 512 MiB; a page of a scan holds some. */
 const MAX_VALUE_BYTES = 64 * 1024 * 1024;
-
-/** A session and what it was given. */
-interface Tenure extends Claim {
-  readonly session: Session;
-  readonly syncMode: SyncMode | undefined;
-}
-
-/** Of a call that has changed nothing. */
-const unchanged = (error: unknown): FailureKind =>
-  kindOf(error) === "permanent" ? "permanent" : "transient";
 
 export class RedisAdapter implements Adapter {
   readonly name: string;
@@ -73,7 +51,8 @@ export class RedisAdapter implements Adapter {
   #life = new AbortController();
   /** An epoch under which something was sent that nobody has answered and that may still land. */
   #unproven: string | undefined;
-  /** The highest version that was acknowledged since the adapter opened. */
+  #storeId = "";
+  /** The highest version that the store has acknowledged to this adapter, or had before. */
   #highVersion = 0;
 
   constructor(settings: Settings) {
@@ -104,18 +83,18 @@ export class RedisAdapter implements Adapter {
     const life = this.#life.signal;
     try {
       const signal = AbortSignal.any([context.signal, life]);
-      const tenure = await this.#begin(context, signal, this.#settings);
+      const tenure = await this.#begin(context, signal, this.#settings.takeover);
       if (life.aborted) {
         await this.#end(tenure);
         throw life.reason;
       }
       this.#tenure = tenure;
-      this.#highVersion = tenure.highVersion;
+      this.#noteHighVersion(tenure, context);
       this.#heartbeat = setInterval(
         () => void this.#beat(),
         this.#settings.leaseMs / BEATS_PER_LEASE,
       ).unref();
-      return { storeId: tenure.storeId, highVersion: tenure.highVersion, bytes: 0 };
+      return { storeId: tenure.storeId, highVersion: this.#highVersion, bytes: 0 };
     } catch (error) {
       this.#context = undefined;
       throw error;
@@ -177,7 +156,9 @@ export class RedisAdapter implements Adapter {
     this.#tenure = undefined;
     this.#context = undefined;
     if (tenure !== undefined) await this.#end(tenure);
-    if (this.#unproven !== undefined) await this.#proveDead(this.#unproven);
+    if (this.#unproven === undefined) return;
+    await proveOver(this.name, this.#settings, this.#owner, this.#unproven);
+    this.#unproven = undefined;
   }
 
   #writer(tenure: Tenure, lane: number, signal: AbortSignal): BatchWriter {
@@ -199,7 +180,7 @@ export class RedisAdapter implements Adapter {
       return await read(tenure);
     } catch (error) {
       if (tenure.session.isUncertain) this.#abandon(tenure, error as Error);
-      throw this.#fenced ?? redisError(this.name, what, error, unchanged(error));
+      throw this.#fenced ?? redisError(this.name, what, error, unchangedKind(error));
     }
   }
 
@@ -249,37 +230,32 @@ export class RedisAdapter implements Adapter {
     }
     const isOurs = now.ownerBefore === this.#owner.id;
     if (!isOurs && Number(now.epoch) > Number(before.epoch) + 1) return this.#fence("", context);
-    if (now.highVersion < this.#highVersion) {
-      const message = `${this.name}: a failover has lost writes that were acknowledged: the server knows versions to ${now.highVersion}, and ${this.#highVersion} was stored; what memory holds is newer`;
-      context.report(new AdapterError(message, { kind: "permanent", code: "LEAKDB_CORRUPTION" }));
-    }
+    this.#noteHighVersion(now, context);
     return undefined;
   }
 
-  /** Connects and claims the store, whose former commands then land no more. */
-  async #begin(context: AdapterContext, signal: AbortSignal, settings: Settings): Promise<Tenure> {
-    let session: Session | undefined;
-    let epoch: string | undefined;
-    try {
-      session = await Session.open(settings, connectionName(this.#owner.id), signal, this.#life.signal);
-      const claimed = await claim(session, settings, this.#owner, randomUUID(), signal);
-      ({ epoch } = claimed);
-      this.#unproven = undefined;
-      const missing = await tellReplicas(session);
-      if (missing > 0) {
-        const message = `${this.name}: ${missing} replica(s) have not confirmed who owns the store: should one be promoted now, a former owner could still write`;
-        context.report(new AdapterError(message, { kind: "transient" }));
-      }
-      const [first] = await session.masters();
-      const syncMode = settings.synced ? await syncModeOf(first as Connection, session.info) : undefined;
-      signal.throwIfAborted();
-      return { ...claimed, session, syncMode };
-    } catch (error) {
-      if (session !== undefined && epoch !== undefined) await release(session, epoch).catch(() => undefined);
-      session?.destroy(error as Error);
-      if (signal.aborted) throw signal.reason;
-      throw redisError(this.name, "open", error, unchanged(error));
+  /** What a failover has lost is still in memory, where newer versions follow it; so it is told, and the store goes on. */
+  #noteHighVersion({ storeId, highVersion }: Tenure, context: AdapterContext): void {
+    if (storeId !== this.#storeId) this.#highVersion = 0;
+    this.#storeId = storeId;
+    if (highVersion < this.#highVersion) {
+      const message = `${this.name}: a failover has lost writes that were acknowledged: the server knows versions to ${highVersion}, and ${this.#highVersion} was stored; set those keys again`;
+      context.report(new AdapterError(message, { kind: "permanent", code: "LEAKDB_CORRUPTION" }));
     }
+    this.#highVersion = Math.max(this.#highVersion, highVersion);
+  }
+
+  async #begin(context: AdapterContext, signal: AbortSignal, takeover: boolean): Promise<Tenure> {
+    const tenure = await beginTenure({
+      name: this.name,
+      settings: { ...this.#settings, takeover },
+      owner: this.#owner,
+      signal,
+      life: this.#life.signal,
+      report: (error) => context.report(error),
+    });
+    this.#unproven = undefined;
+    return tenure;
   }
 
   /** Gives the store up, if the server can still be told. */
@@ -302,22 +278,6 @@ export class RedisAdapter implements Adapter {
   #abandon({ session, epoch }: Tenure, cause: Error): void {
     if (session.isUncertain) this.#unproven = epoch;
     session.destroy(cause);
-  }
-
-  /** @throws AdapterError, ambiguous, while no server says that the epoch is over. */
-  async #proveDead(epoch: string): Promise<void> {
-    const { connectTimeoutMs, commandTimeoutMs } = this.#settings;
-    const signal = AbortSignal.timeout(connectTimeoutMs + commandTimeoutMs);
-    let session: Session | undefined;
-    try {
-      session = await Session.open(this.#settings, connectionName(this.#owner.id), signal, signal);
-      await release(session, epoch);
-      this.#unproven = undefined;
-    } catch (error) {
-      throw redisError(this.name, "what was sent may still be stored; close it again", error, "ambiguous");
-    } finally {
-      session?.destroy(new Error("the store was closed"));
-    }
   }
 
   /** What the answer of a script says that found another epoch. Nothing was changed by it. */
@@ -354,7 +314,7 @@ export class RedisAdapter implements Adapter {
     } catch (error) {
       const context = this.#context;
       if (context !== undefined && !this.#isFailing && this.#fenced === undefined) {
-        context.report(redisError(this.name, "heartbeat", error, unchanged(error)));
+        context.report(redisError(this.name, "heartbeat", error, unchangedKind(error)));
       }
       this.#isFailing = true;
     } finally {

@@ -65,6 +65,11 @@ export function kindOf(error: unknown): FailureKind {
   return PERMANENT.has(code) ? "permanent" : "ambiguous";
 }
 
+/** Of a call that cannot have changed anything. */
+export function unchangedKind(error: unknown): FailureKind {
+  return kindOf(error) === "permanent" ? "permanent" : "transient";
+}
+
 /** An error for core. @param kind what is known where the error itself does not tell. */
 export function redisError(store: string, what: string, cause: unknown, kind?: FailureKind): AdapterError {
   if (cause instanceof AdapterError && (kind === undefined || kind === cause.kind)) return cause;
