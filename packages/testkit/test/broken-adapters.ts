@@ -3,6 +3,7 @@
 import type { BrokenAdapter } from "./broken-adapter.js";
 import { brokenEnds } from "./broken-ends.js";
 import { brokenLives } from "./broken-lives.js";
+import { brokenMiddles } from "./broken-middles.js";
 import { brokenReads } from "./broken-reads.js";
 import { brokenWrites } from "./broken-writes.js";
 
@@ -10,5 +11,6 @@ export const brokenAdapters: readonly BrokenAdapter[] = [
   ...brokenWrites,
   ...brokenReads,
   ...brokenLives,
+  ...brokenMiddles,
   ...brokenEnds,
 ];

@@ -6,9 +6,42 @@
 import assert from "node:assert/strict";
 import { failureKind } from "@leakdb/core/adapter";
 import type { CaseGroup } from "./conformance-case.js";
+import type { ConformanceRun } from "./conformance-run.js";
 import { numberedPuts, put } from "./mutations.js";
+import type { OpenStore } from "./open-store.js";
 import { assertLines, describeRecord } from "./records.js";
-import { needsTwoLanes } from "./requirements.js";
+import { needsAtomicBatch, needsTwoLanes } from "./requirements.js";
+import { mustBeBetween, mustBeWhole, type Wave, Waves } from "./waves.js";
+
+type Judge = (store: OpenStore, wave: Wave, what: string) => Promise<void>;
+
+/**
+ * Aborts writes in their middle, and judges what each has left: all where it resolved, nothing where it said transient,
+ * and after a reopening what `judge` allows where it said ambiguous.
+ */
+async function abortInTheMiddle(run: ConformanceRun, judge: Judge): Promise<void> {
+  const waves = new Waves();
+  let store = await run.open();
+  const moments = await run.moments((size) => store.write(...waves.next(size).batch));
+  await moments.each("aborts", async (moment) => {
+    const wave = waves.next(moments.size);
+    const controller = new AbortController();
+    const { signal } = controller;
+    const { writing } = await moment.reach(() => store.adapter.write(wave.batch, { signal }));
+    controller.abort(new Error("given up"));
+    const outcome = await run.outcome(() => writing, "a write that was aborted in its middle");
+    const where = `after an abort at ${moment.text} of a write`;
+    if (outcome.ok) return store.mustScan({}, wave.after, `${where} that resolved`);
+    const kind = failureKind(outcome.error);
+    assert.notEqual(kind, "permanent", "the kind of an aborted write's error");
+    await run.turns();
+    if (kind === "transient") await store.mustScan({}, wave.before, `${where} that said transient`);
+    else store = await run.reopen(store);
+    await judge(store, wave, `${where} that said ${kind}`);
+    await store.write(...wave.batch);
+    await store.mustScan({}, wave.after, "after the aborted write was sent again");
+  });
+}
 
 export const abort: CaseGroup = {
   group: "abort",
@@ -87,6 +120,15 @@ export const abort: CaseGroup = {
         assertLines(odd, [], "records that are neither old nor new");
         assert.equal(found.length, old.length, "how many keys are there");
       },
+    },
+    {
+      name: "a write that is aborted in its middle says truly what was applied",
+      body: (run) => abortInTheMiddle(run, mustBeBetween),
+    },
+    {
+      name: "an abort in the middle of a write leaves all of the batch or nothing",
+      requires: needsAtomicBatch,
+      body: (run) => abortInTheMiddle(run, mustBeWhole),
     },
     {
       name: "an abort of one write leaves one beside it alone",

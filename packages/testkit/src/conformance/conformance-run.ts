@@ -5,6 +5,8 @@
 import assert from "node:assert/strict";
 import { type Adapter, type AdapterContext, type Capabilities, systemClock } from "@leakdb/core/adapter";
 import type { ConformanceHarness, Fixture } from "./conformance-case.js";
+import { seedOf } from "./for-all.js";
+import { Moments } from "./moments.js";
 import { OpenStore } from "./open-store.js";
 
 const DEADLINE_MS = 10_000;
@@ -86,6 +88,11 @@ export class ConformanceRun {
 
   now(): number {
     return (this.#harness.clock ?? systemClock).now();
+  }
+
+  /** Moments in the middle of such writes as `write` makes, for acts that must come there. */
+  moments(write: (size: number) => Promise<unknown>): Promise<Moments> {
+    return Moments.of({ seed: seedOf(this.seed) ?? Date.now(), sizeMax: LIMITS.batchMax, write });
   }
 
   /** What the promise settles with; fails the case when it hasn't by the deadline. */

@@ -3,16 +3,13 @@
  * stays deleted (I3), and nothing lands once a close has resolved.
  */
 
-import assert from "node:assert/strict";
 import type { CaseDefinition, CaseGroup } from "./conformance-case.js";
 import type { ConformanceRun } from "./conformance-run.js";
-import { clear, FIRST_VERSION, numberedPuts, type Put, put, remove } from "./mutations.js";
+import { clear, FIRST_VERSION, numberedPuts, put, remove } from "./mutations.js";
 import type { OpenStore } from "./open-store.js";
 import { assertLines, describeRecord } from "./records.js";
 import { needsAtomicBatchAndKill, needsKill, needsSyncedAndKill } from "./requirements.js";
-
-/** In turns of the event loop after the write was begun. */
-const DEATHS_AFTER_TURNS = [0, 1, 3, 10];
+import { mustBeBetween, mustBeWhole, type Wave, Waves } from "./waves.js";
 
 const reopened: readonly CaseDefinition[] = [
   {
@@ -93,17 +90,24 @@ const reopened: readonly CaseDefinition[] = [
   },
 ];
 
-/** Dies in the middle of a write, and is there again. */
-async function dieWriting(
-  run: ConformanceRun,
-  store: OpenStore,
-  batch: readonly Put[],
-  turns: number,
-): Promise<OpenStore> {
-  store.send(batch).catch(() => undefined);
-  await run.turns(turns);
-  await run.kill(store);
-  return run.open();
+type Judge = (store: OpenStore, wave: Wave, what: string) => Promise<void>;
+
+/** Kills the owner in the middle of writes, and judges what its successor finds of each. */
+async function killInTheMiddle(run: ConformanceRun, judge: Judge): Promise<void> {
+  const waves = new Waves();
+  let store = await run.open();
+  const moments = await run.moments((size) => store.write(...waves.next(size).batch));
+  await moments.each("kills", async (moment) => {
+    const wave = waves.next(moments.size);
+    const { signal } = new AbortController();
+    const { writing } = await moment.reach(() => store.adapter.write(wave.batch, { signal }));
+    writing.catch(() => undefined);
+    await run.kill(store);
+    store = await run.open();
+    await judge(store, wave, `after a kill at ${moment.text} of a write`);
+    await store.write(...wave.batch);
+    await store.mustScan({}, wave.after, "after the batch was sent again");
+  });
 }
 
 const killed: readonly CaseDefinition[] = [
@@ -150,38 +154,12 @@ const killed: readonly CaseDefinition[] = [
   {
     name: "a kill in the middle of a write leaves each key old or new",
     requires: needsKill,
-    body: async (run) => {
-      let store = await run.open();
-      let old = numberedPuts(1_000, 1);
-      await store.send(old);
-      for (const turns of DEATHS_AFTER_TURNS) {
-        const batch = old.map(({ key, version }) => put(key, `new after ${turns}`, version + 10_000));
-        store = await dieWriting(run, store, batch, turns);
-        const allowed = new Set([...old, ...batch].map(describeRecord));
-        const found = (await store.scan()).map(describeRecord);
-        const odd = found.filter((line) => !allowed.has(line));
-        assertLines(odd, [], `records that are neither old nor new, ${turns} turns after the write`);
-        assert.equal(found.length, old.length, "how many keys are there");
-        await store.send(batch);
-        await store.mustHold(batch, "after the batch was sent again");
-        old = batch;
-      }
-    },
+    body: (run) => killInTheMiddle(run, mustBeBetween),
   },
   {
     name: "a kill in the middle of a write leaves all of the batch or nothing",
     requires: needsAtomicBatchAndKill,
-    body: async (run) => {
-      let store = await run.open();
-      const held: Put[] = [];
-      for (const turns of DEATHS_AFTER_TURNS) {
-        const batch = numberedPuts(1_000, (turns + 1) * 10_000, `${turns}:`);
-        store = await dieWriting(run, store, batch, turns);
-        const isThere = (await store.scan({ prefix: `${turns}:` })).length > 0;
-        if (isThere) held.push(...batch);
-        await store.mustHold(held, `after a batch that a kill overtook by ${turns} turns`);
-      }
-    },
+    body: (run) => killInTheMiddle(run, mustBeWhole),
   },
   {
     name: "five kills in a row lose nothing acknowledged and lock nobody out",

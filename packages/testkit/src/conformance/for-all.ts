@@ -65,8 +65,8 @@ async function onFreshStorage(
   await fresh.dispose();
 }
 
-/** `undefined` lets fast-check draw one. */
-function seedOf(ofHarness: number | undefined): number | undefined {
+/** `undefined` for one that is to be drawn. */
+export function seedOf(ofHarness: number | undefined): number | undefined {
   const { LEAKDB_SEED: given } = process.env;
   if (given === "random") return undefined;
   const seed = given === undefined ? (ofHarness ?? DEFAULT_SEED) : Number(given);

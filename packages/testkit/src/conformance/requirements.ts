@@ -14,6 +14,11 @@ export const needsTwoLanes: Requirement = {
   met: ({ lanesMax }) => lanesMax >= 2,
 };
 
+export const needsAtomicBatch: Requirement = {
+  reason: "applies batches in parts (capabilities.atomicBatch is false)",
+  met: ({ atomicBatch }) => atomicBatch,
+};
+
 export const needsSynced: Requirement = {
   reason: "doesn't promise to reach its disk (capabilities.levels lacks synced)",
   met: ({ levels }) => levels.includes("synced"),
