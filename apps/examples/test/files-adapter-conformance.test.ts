@@ -3,11 +3,10 @@
  * ended by `kill -9`; the others beside the test.
  */
 
-import type { Adapter } from "@leakdb/core/adapter";
-import { type ConformanceCase, conformanceCases } from "@leakdb/testkit";
+import { type ConformanceCase, conformanceCases, type ProcessAdapter } from "@leakdb/testkit";
 import { describe, test } from "vitest";
 import { files } from "../src/files-adapter/files-adapter.js";
-import { AdapterInProcess } from "./adapter-in-process.js";
+import { filesInProcess } from "./files-process.js";
 import { caseDirectory } from "./store-directory.js";
 
 /** Thousands of files in one case, each synced. */
@@ -17,7 +16,7 @@ const beside = conformanceCases({
   name: "files",
   create: async () => {
     const { directory, outage, dispose } = await caseDirectory();
-    return { adapter: () => files({ directory }), outage, dispose };
+    return { adapter: () => files({ directory }), process: () => filesInProcess(directory), outage, dispose };
   },
 });
 
@@ -26,8 +25,9 @@ const inProcesses = conformanceCases({
   create: async () => {
     const { directory, outage, dispose } = await caseDirectory();
     return {
-      adapter: () => new AdapterInProcess(directory),
-      kill: (adapter: Adapter) => (adapter as AdapterInProcess).kill(),
+      adapter: () => filesInProcess(directory),
+      process: () => filesInProcess(directory),
+      kill: (adapter) => (adapter as ProcessAdapter).kill(),
       outage,
       dispose,
     };
@@ -35,7 +35,7 @@ const inProcesses = conformanceCases({
 });
 
 const needsProcess = ({ group, requires }: ConformanceCase): boolean =>
-  ["crash and reopen", "ownership"].includes(group) || requires?.reason.includes("fixture.kill") === true;
+  group === "crash and reopen" || requires?.reason.includes("fixture.kill") === true;
 const cases = beside.map((one, index) => (needsProcess(one) ? (inProcesses[index] ?? one) : one));
 
 describe.each([...new Set(cases.map(({ group }) => group))])("files: %s", (group) => {

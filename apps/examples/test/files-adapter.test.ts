@@ -10,7 +10,7 @@ import { jsonCodec, PersistentQueueStorage, PersistentStorage } from "@leakdb/co
 import { type Adapter, failureKind, type Mutation, systemClock } from "@leakdb/core/adapter";
 import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { files } from "../src/files-adapter/files-adapter.js";
-import { AdapterInProcess } from "./adapter-in-process.js";
+import { filesInProcess } from "./files-process.js";
 import { storeDirectory } from "./store-directory.js";
 
 const { signal } = new AbortController();
@@ -189,7 +189,7 @@ describe("damage", () => {
 
 describe("a crash in the middle of a batch", () => {
   test("leaves each key old or new, no half file, and the directory free", async () => {
-    const killed = new AdapterInProcess(directory);
+    const killed = await filesInProcess(directory);
     await killed.open(CONTEXT);
     const keys = Array.from({ length: 3_000 }, (_, index) => `key ${index}`);
     await killed.write(
@@ -289,14 +289,14 @@ describe("the owner", () => {
   const LOCKED = { code: "LEAKDB_LOCKED" };
 
   test("is one process: another is refused until the owner closes, or is killed", async () => {
-    const owner = new AdapterInProcess(directory);
+    const owner = await filesInProcess(directory);
     await owner.open(CONTEXT);
     await expect(files({ directory }).open(CONTEXT)).rejects.toMatchObject(LOCKED);
     await owner.kill();
     const next = await opened();
-    await expect(new AdapterInProcess(directory).open(CONTEXT)).rejects.toMatchObject(LOCKED);
+    await expect((await filesInProcess(directory)).open(CONTEXT)).rejects.toMatchObject(LOCKED);
     await next.close();
-    const last = new AdapterInProcess(directory);
+    const last = await filesInProcess(directory);
     await last.open(CONTEXT);
     await last.close();
   });
@@ -332,7 +332,7 @@ describe("the owner", () => {
     const platform = Object.getOwnPropertyDescriptor(process, "platform") as PropertyDescriptor;
     Object.defineProperty(process, "platform", { ...platform, value: "darwin" });
     onTestFinished(() => void Object.defineProperty(process, "platform", platform));
-    const owner = new AdapterInProcess(directory, ["--import", asOn("darwin")]);
+    const owner = await filesInProcess(directory, ["--import", asOn("darwin")]);
     await owner.open(CONTEXT);
     await expect(files({ directory }).open(CONTEXT)).rejects.toMatchObject(LOCKED);
     await owner.kill();

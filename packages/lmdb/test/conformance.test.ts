@@ -1,5 +1,5 @@
 /**
- * The adapter against the contract: thread killed, and the directory taken away below it. Each case has a directory of its
+ * The adapter against the contract: its thread and its process killed, and the directory taken away below it. Each case has a directory of its
  * own, so they run side by side: one computes while another waits for the disk.
  */
 
@@ -8,8 +8,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { killThread, type ThreadAdapter } from "@leakdb/core/adapter-thread";
 import { lmdb } from "@leakdb/lmdb";
-import { conformanceCases } from "@leakdb/testkit";
+import { conformanceCases, processAdapter } from "@leakdb/testkit";
 import { describe, test } from "vitest";
+
+const module = new URL("../dist/index.js", import.meta.url);
 
 const cases = conformanceCases({
   name: "lmdb",
@@ -18,8 +20,10 @@ const cases = conformanceCases({
     const directory = join(root, "data");
     const hidden = join(root, "away");
     mkdirSync(directory);
+    const options = { directory: join(directory, "store") };
     return {
-      adapter: () => lmdb({ directory: join(directory, "store") }),
+      adapter: () => lmdb(options),
+      process: () => processAdapter({ module, factory: "lmdb", options }),
       kill: (adapter) => (adapter as ThreadAdapter)[killThread](),
       outage: {
         begin: () => renameSync(directory, hidden),

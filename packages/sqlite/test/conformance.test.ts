@@ -1,5 +1,5 @@
 /**
- * The adapter against the contract: thread killed, and the file taken away below it. Each case has a directory of its
+ * The adapter against the contract: its thread and its process killed, and the file taken away below it. Each case has a directory of its
  * own, so they run side by side: one computes while another waits for the disk.
  */
 
@@ -8,8 +8,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { killThread, type ThreadAdapter } from "@leakdb/core/adapter-thread";
 import { sqlite } from "@leakdb/sqlite";
-import { conformanceCases } from "@leakdb/testkit";
+import { conformanceCases, processAdapter } from "@leakdb/testkit";
 import { describe, test } from "vitest";
+
+const module = new URL("../dist/index.js", import.meta.url);
 
 const cases = conformanceCases({
   name: "sqlite",
@@ -18,8 +20,10 @@ const cases = conformanceCases({
     const directory = join(root, "data");
     const hidden = join(root, "away");
     mkdirSync(directory);
+    const options = { filename: join(directory, "store.db") };
     return {
-      adapter: () => sqlite({ filename: join(directory, "store.db") }),
+      adapter: () => sqlite(options),
+      process: () => processAdapter({ module, factory: "sqlite", options }),
       kill: (adapter) => (adapter as ThreadAdapter)[killThread](),
       outage: {
         begin: () => renameSync(directory, hidden),

@@ -9,6 +9,7 @@ export {
   type ConformanceHarness,
   conformanceCases,
   type Fixture,
+  type OtherProcess,
   type Outage,
   type Requirement,
 } from "./conformance/index.js";
@@ -24,6 +25,11 @@ export {
 export { FaultyAdapter, type FaultyOptions, faultyAdapter } from "./faulty-adapter.js";
 export { Gate, type GateSide, type HeldCall, type HoldOptions } from "./gate.js";
 export { ManualClock } from "./manual-clock.js";
+export {
+  type ProcessAdapter,
+  type ProcessAdapterOptions,
+  processAdapter,
+} from "./process-adapter/process-adapter.js";
 export { PromisesOfCore } from "./promises-of-core.js";
 export {
   type AdapterOperation,

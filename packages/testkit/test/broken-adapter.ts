@@ -22,6 +22,8 @@ export interface Planted {
   /** The reference adapter itself, as which it stands in `backend.owner`. */
   readonly reference: Adapter;
   isAway(): boolean;
+  /** True in what stands for a process of its own. */
+  readonly isElsewhere: boolean;
 }
 
 export interface BrokenAdapter {
@@ -56,18 +58,21 @@ export function harnessOf(broken: BrokenAdapter): ConformanceHarness {
         isAway = away;
         for (const faulty of made) away ? faulty.goDown() : faulty.goUp();
       };
+      const make = (isElsewhere: boolean): Adapter => {
+        const reference = referenceAdapter({ backend });
+        const inner = faultyAdapter(reference);
+        if (isAway) inner.goDown();
+        made.push(inner);
+        return around(inner, broken.plant({ backend, inner, reference, isAway: () => isAway, isElsewhere }));
+      };
+      const kill = async (): Promise<void> => {
+        backend.owner = undefined;
+        broken.atKill?.(backend);
+      };
       return {
-        adapter: () => {
-          const reference = referenceAdapter({ backend });
-          const inner = faultyAdapter(reference);
-          if (isAway) inner.goDown();
-          made.push(inner);
-          return around(inner, broken.plant({ backend, inner, reference, isAway: () => isAway }));
-        },
-        kill: () => {
-          backend.owner = undefined;
-          broken.atKill?.(backend);
-        },
+        adapter: () => make(false),
+        process: () => ({ ...make(true), kill }),
+        kill,
         outage: { begin: () => setAway(true), end: () => setAway(false) },
         dispose: () => undefined,
       };

@@ -133,7 +133,10 @@ const brokenKills: readonly BrokenAdapter[] = [
   },
   {
     bug: "leaves its lock behind when it is killed",
-    caughtBy: ["five kills in a row lose nothing acknowledged and lock nobody out"],
+    caughtBy: [
+      "five kills in a row lose nothing acknowledged and lock nobody out",
+      "a kill -9 of the owner lets the next one in, with all that was acknowledged",
+    ],
     failsWith: /open elsewhere/,
     plant: ({ reference }) => {
       last = reference;

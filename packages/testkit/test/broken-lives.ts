@@ -350,6 +350,24 @@ const brokenOpenings: readonly BrokenAdapter[] = [
     }),
   },
   {
+    bug: "has a lock that holds within its process alone",
+    caughtBy: [
+      "an owner in another process keeps this one out while it lives",
+      "an owner here keeps another process out",
+    ],
+    plant: ({ inner, backend, isElsewhere }) => {
+      const owners = ownersOf(backend);
+      return {
+        open: async (context) => {
+          if (owners.isElsewhere !== isElsewhere) backend.owner = undefined;
+          const state = await inner.open(context);
+          owners.isElsewhere = isElsewhere;
+          return state;
+        },
+      };
+    },
+  },
+  {
     bug: "keeps its lock when an opening is aborted",
     caughtBy: ["an opening that is already aborted settles and, if refused, holds nothing back"],
     failsWith: /open elsewhere/,
@@ -415,4 +433,5 @@ function openBug(
 
 const abortedOf = remembered(() => new Set<number>());
 const graveyard = remembered((): StoredRecord[] => []);
+const ownersOf = remembered(() => ({ isElsewhere: false }));
 const keysOf = remembered(() => new Set<string>());

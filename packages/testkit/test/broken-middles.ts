@@ -80,7 +80,10 @@ export const brokenMiddles: readonly BrokenAdapter[] = [
   ),
   slowWrite(
     "leaves half of an atomic batch when it is killed late in a write",
-    ["a kill in the middle of a write leaves all of the batch or nothing"],
+    [
+      "a kill in the middle of a write leaves all of the batch or nothing",
+      "a kill -9 in the middle of a write leaves all of the batch or nothing",
+    ],
     async (batch, _signal, { inner, reference }) => {
       await reference.write(firstHalf(batch), unaborted);
       await longWait();
@@ -89,7 +92,10 @@ export const brokenMiddles: readonly BrokenAdapter[] = [
   ),
   slowWrite(
     "removes records first and puts the new ones later, and is killed between",
-    ["a kill in the middle of a write leaves each key old or new"],
+    [
+      "a kill in the middle of a write leaves each key old or new",
+      "a kill -9 in the middle of a write leaves each key old or new",
+    ],
     async (batch, _signal, { backend, inner }) => {
       for (const mutation of batch) if (mutation.type === "put") backend.remove(mutation.key);
       await longWait();

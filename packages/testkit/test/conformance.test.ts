@@ -22,16 +22,19 @@ const whole: ConformanceHarness = {
     const backend = new ReferenceBackend();
     const made: FaultyAdapter[] = [];
     let isAway = false;
+    const make = (): FaultyAdapter => {
+      const adapter = faultyAdapter(referenceAdapter({ backend }));
+      if (isAway) adapter.goDown();
+      made.push(adapter);
+      return adapter;
+    };
+    const kill = async (): Promise<void> => {
+      backend.owner = undefined;
+    };
     return {
-      adapter: () => {
-        const adapter = faultyAdapter(referenceAdapter({ backend }));
-        if (isAway) adapter.goDown();
-        made.push(adapter);
-        return adapter;
-      },
-      kill: () => {
-        backend.owner = undefined;
-      },
+      adapter: make,
+      process: () => ({ ...around(make(), {}), kill }),
+      kill,
       outage: {
         begin: () => {
           isAway = true;
@@ -71,7 +74,14 @@ const fencing: ConformanceHarness = {
   ownership: "fences",
   create: () => {
     const backend = new ReferenceBackend();
-    return { adapter: () => takingOver(backend), dispose: () => undefined };
+    const kill = async (): Promise<void> => {
+      backend.owner = undefined;
+    };
+    return {
+      adapter: () => takingOver(backend),
+      process: () => ({ ...takingOver(backend), kill }),
+      dispose: () => undefined,
+    };
   },
 };
 

@@ -155,6 +155,11 @@ describe.concurrent.each(runners)("under $name", ({ file, args, only, passed, sk
   );
 });
 
+test("the README's lines about processes run", async () => {
+  const { code, output } = await run(["processes.mjs"]);
+  expect(code, output).toBe(0);
+});
+
 test("the README's doubles do what they say", async () => {
   const { code, output } = await run(["doubles.mjs"]);
   expect(code, output).toBe(0);

@@ -43,10 +43,21 @@ export interface Fixture {
    * can take effect any more. Left out, the crash cases are skipped.
    */
   kill?(adapter: Adapter): Promise<void> | void;
+  /**
+   * As `adapter`, but with a process of its own, which `kill` ends by `kill -9`: what `processAdapter` makes. Left out,
+   * the cases about owners in other processes are skipped.
+   */
+  process?(): Promise<OtherProcess> | OtherProcess;
   /** Takes the backend away below open adapters, and brings it back. Left out, the outage cases are skipped. */
   readonly outage?: Outage | undefined;
   /** Removes the storage. Every adapter over it is closed or killed by then. */
   dispose(): Promise<void> | void;
+}
+
+/** An adapter with a process of its own. */
+export interface OtherProcess extends Adapter {
+  /** `kill -9`: resolves when the process is gone, and nothing of it can take effect any more. */
+  kill(): Promise<void>;
 }
 
 export interface Outage {

@@ -4,7 +4,7 @@
 
 import assert from "node:assert/strict";
 import { type Adapter, type AdapterContext, type Capabilities, systemClock } from "@leakdb/core/adapter";
-import type { ConformanceHarness, Fixture } from "./conformance-case.js";
+import type { ConformanceHarness, Fixture, OtherProcess } from "./conformance-case.js";
 import { seedOf } from "./for-all.js";
 import { Moments } from "./moments.js";
 import { OpenStore } from "./open-store.js";
@@ -65,6 +65,24 @@ export class ConformanceRun {
 
   async close(store: OpenStore): Promise<void> {
     await this.settles(store.close(), "close");
+    this.#opened = this.#opened.filter((adapter) => adapter !== store.adapter);
+  }
+
+  /** Opens an adapter with a process of its own over the case's storage; a case that uses it requires that. */
+  async openInProcess(): Promise<OpenStore> {
+    return this.openAdapter(await this.otherProcess());
+  }
+
+  /** An adapter with a process of its own, not opened. */
+  async otherProcess(): Promise<OtherProcess> {
+    const adapter = await this.fixture.process?.();
+    assert.ok(adapter !== undefined, "fixture.process must answer an adapter");
+    return adapter;
+  }
+
+  /** `kill -9` of a store that `openInProcess` has opened. */
+  async killProcess(store: OpenStore): Promise<void> {
+    await this.settles((store.adapter as OtherProcess).kill(), "a kill -9");
     this.#opened = this.#opened.filter((adapter) => adapter !== store.adapter);
   }
 

@@ -8,7 +8,13 @@ import type { ConformanceRun } from "./conformance-run.js";
 import { clear, FIRST_VERSION, numberedPuts, put, remove } from "./mutations.js";
 import type { OpenStore } from "./open-store.js";
 import { assertLines, describeRecord } from "./records.js";
-import { needsAtomicBatchAndKill, needsKill, needsSyncedAndKill } from "./requirements.js";
+import {
+  needsAtomicBatchAndKill,
+  needsAtomicBatchAndProcess,
+  needsKill,
+  needsProcess,
+  needsSyncedAndKill,
+} from "./requirements.js";
 import { mustBeBetween, mustBeWhole, type Wave, Waves } from "./waves.js";
 
 const reopened: readonly CaseDefinition[] = [
@@ -92,18 +98,32 @@ const reopened: readonly CaseDefinition[] = [
 
 type Judge = (store: OpenStore, wave: Wave, what: string) => Promise<void>;
 
+/** How an owner comes and how it is killed. */
+interface Mortal {
+  open(): Promise<OpenStore>;
+  kill(store: OpenStore): Promise<void>;
+}
+
+function mortalHere(run: ConformanceRun): Mortal {
+  return { open: () => run.open(), kill: (store) => run.kill(store) };
+}
+
+function mortalInProcess(run: ConformanceRun): Mortal {
+  return { open: () => run.openInProcess(), kill: (store) => run.killProcess(store) };
+}
+
 /** Kills the owner in the middle of writes, and judges what its successor finds of each. */
-async function killInTheMiddle(run: ConformanceRun, judge: Judge): Promise<void> {
+async function killInTheMiddle(run: ConformanceRun, mortal: Mortal, judge: Judge): Promise<void> {
   const waves = new Waves();
-  let store = await run.open();
+  let store = await mortal.open();
   const moments = await run.moments((size) => store.write(...waves.next(size).batch));
   await moments.each("kills", async (moment) => {
     const wave = waves.next(moments.size);
     const { signal } = new AbortController();
     const { writing } = await moment.reach(() => store.adapter.write(wave.batch, { signal }));
     writing.catch(() => undefined);
-    await run.kill(store);
-    store = await run.open();
+    await mortal.kill(store);
+    store = await mortal.open();
     await judge(store, wave, `after a kill at ${moment.text} of a write`);
     await store.write(...wave.batch);
     await store.mustScan({}, wave.after, "after the batch was sent again");
@@ -154,12 +174,22 @@ const killed: readonly CaseDefinition[] = [
   {
     name: "a kill in the middle of a write leaves each key old or new",
     requires: needsKill,
-    body: (run) => killInTheMiddle(run, mustBeBetween),
+    body: (run) => killInTheMiddle(run, mortalHere(run), mustBeBetween),
   },
   {
     name: "a kill in the middle of a write leaves all of the batch or nothing",
     requires: needsAtomicBatchAndKill,
-    body: (run) => killInTheMiddle(run, mustBeWhole),
+    body: (run) => killInTheMiddle(run, mortalHere(run), mustBeWhole),
+  },
+  {
+    name: "a kill -9 in the middle of a write leaves each key old or new",
+    requires: needsProcess,
+    body: (run) => killInTheMiddle(run, mortalInProcess(run), mustBeBetween),
+  },
+  {
+    name: "a kill -9 in the middle of a write leaves all of the batch or nothing",
+    requires: needsAtomicBatchAndProcess,
+    body: (run) => killInTheMiddle(run, mortalInProcess(run), mustBeWhole),
   },
   {
     name: "five kills in a row lose nothing acknowledged and lock nobody out",

@@ -68,6 +68,7 @@ export type {
   ConformanceCase,
   ConformanceHarness,
   Fixture,
+  OtherProcess,
   Outage,
   Requirement,
 } from "./conformance-case.js";

@@ -45,6 +45,29 @@ export const needsSyncedAndKill: Requirement = {
   met: ({ levels }, _harness, fixture) => levels.includes("synced") && fixture.kill !== undefined,
 };
 
+export const needsProcess: Requirement = {
+  reason: "the fixture has no adapter in a process of its own (fixture.process)",
+  met: (_capabilities, _harness, fixture) => fixture.process !== undefined,
+};
+
+export const needsAtomicBatchAndProcess: Requirement = {
+  reason:
+    "applies batches in parts (capabilities.atomicBatch is false), or the fixture has no processes (fixture.process)",
+  met: ({ atomicBatch }, _harness, fixture) => atomicBatch && fixture.process !== undefined,
+};
+
+export const needsLockAndProcess: Requirement = {
+  reason: "a second owner takes over (harness.ownership), or the fixture has no processes (fixture.process)",
+  met: (_capabilities, { ownership = "locks" }, fixture) =>
+    ownership === "locks" && fixture.process !== undefined,
+};
+
+export const needsFenceAndProcess: Requirement = {
+  reason: "a second owner is refused (harness.ownership), or the fixture has no processes (fixture.process)",
+  met: (_capabilities, { ownership = "locks" }, fixture) =>
+    ownership === "fences" && fixture.process !== undefined,
+};
+
 export const needsOutage: Requirement = {
   reason: "the fixture can't take the backend away (fixture.outage)",
   met: (_capabilities, _harness, fixture) => fixture.outage !== undefined,
