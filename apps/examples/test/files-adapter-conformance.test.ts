@@ -12,31 +12,35 @@ import { caseDirectory } from "./store-directory.js";
 /** Thousands of files in one case, each synced. */
 const CASE_LIMIT_MS = 60_000;
 
-const beside = conformanceCases({
-  name: "files",
-  create: async () => {
-    const { directory, outage, dispose } = await caseDirectory();
-    return { adapter: () => files({ directory }), process: () => filesInProcess(directory), outage, dispose };
-  },
-});
+function casesOn(disk: "shared" | "small"): ConformanceCase[] {
+  return conformanceCases({
+    name: "files",
+    create: async () => {
+      const { directory, ...place } = await caseDirectory(disk);
+      return { ...place, adapter: () => files({ directory }), process: () => filesInProcess(directory) };
+    },
+  });
+}
 
 const inProcesses = conformanceCases({
   name: "files",
   create: async () => {
-    const { directory, outage, dispose } = await caseDirectory();
+    const { directory, ...place } = await caseDirectory("shared");
     return {
+      ...place,
       adapter: () => filesInProcess(directory),
       process: () => filesInProcess(directory),
       kill: (adapter) => (adapter as ProcessAdapter).kill(),
-      outage,
-      dispose,
     };
   },
 });
+const onSmallDisk = casesOn("small");
 
-const needsProcess = ({ group, requires }: ConformanceCase): boolean =>
-  group === "crash and reopen" || requires?.reason.includes("fixture.kill") === true;
-const cases = beside.map((one, index) => (needsProcess(one) ? (inProcesses[index] ?? one) : one));
+const cases = casesOn("shared").map((one, index) => {
+  const needs = (part: string): boolean => one.requires?.reason.includes(part) === true;
+  if (needs("fixture.failWrites")) return onSmallDisk[index] ?? one;
+  return one.group === "crash and reopen" || needs("fixture.kill") ? (inProcesses[index] ?? one) : one;
+});
 
 describe.each([...new Set(cases.map(({ group }) => group))])("files: %s", (group) => {
   for (const one of cases) if (one.group === group) test(one.name, one.run, CASE_LIMIT_MS);

@@ -3,36 +3,95 @@
  * own, so they run side by side: one computes while another waits for the disk.
  */
 
-import { mkdirSync, mkdtempSync, renameSync, rmSync } from "node:fs";
+import { execFileSync, spawnSync } from "node:child_process";
+import {
+  appendFileSync,
+  closeSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  truncateSync,
+  writeSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { killThread, type ThreadAdapter } from "@leakdb/core/adapter-thread";
 import { sqlite } from "@leakdb/sqlite";
-import { conformanceCases, processAdapter } from "@leakdb/testkit";
+import { conformanceCases, type Outage, processAdapter } from "@leakdb/testkit";
 import { describe, test } from "vitest";
+import { fillUp } from "./real-disks.js";
 
 const module = new URL("../dist/index.js", import.meta.url);
 
-const cases = conformanceCases({
-  name: "sqlite",
-  create: () => {
-    const root = mkdtempSync(join(tmpdir(), "leakdb-sqlite-"));
-    const directory = join(root, "data");
-    const hidden = join(root, "away");
-    mkdirSync(directory);
-    const options = { filename: join(directory, "store.db") };
-    return {
-      adapter: () => sqlite(options),
-      process: () => processAdapter({ module, factory: "sqlite", options }),
-      kill: (adapter) => (adapter as ThreadAdapter)[killThread](),
-      outage: {
-        begin: () => renameSync(directory, hidden),
-        end: () => renameSync(hidden, directory),
-      },
-      dispose: () => rmSync(root, { recursive: true, force: true }),
-    };
-  },
-});
+/** Where a bit is flipped: the magic, the page size, the type of the first page. SQLite has no checksums of records. */
+const FLIPPED = [3, 16, 100];
+const CUT_BYTES = 4096;
+/** A file system of its own for one case, as large as `failWrites` wants to see it full. */
+const DISK_OPTIONS = ["-t", "tmpfs", "-o", "size=48m", "leakdb-test"];
+
+/** What fills the disk of `directory` and empties it again; `undefined` where the system or its user cannot have one. */
+function mountDisk(directory: string): Outage | undefined {
+  if (spawnSync("mount", [...DISK_OPTIONS, directory]).status !== 0) return undefined;
+  const ballast = join(directory, "ballast");
+  return { begin: () => fillUp(ballast), end: () => rmSync(ballast) };
+}
+
+/** Damages the file, in another way for each index, and answers what undoes it. */
+function damage(path: string, index: number): () => void {
+  const whole = readFileSync(path);
+  const at = FLIPPED[index];
+  if (at === undefined) truncateSync(path, whole.byteLength - CUT_BYTES);
+  else writeByte(path, at, (whole[at] as number) ^ 0x41);
+  return () => {
+    if (at === undefined) appendFileSync(path, whole.subarray(-CUT_BYTES));
+    else writeByte(path, at, whole[at] as number);
+  };
+}
+
+function writeByte(path: string, at: number, byte: number): void {
+  const descriptor = openSync(path, "r+");
+  writeSync(descriptor, Uint8Array.of(byte), 0, 1, at);
+  closeSync(descriptor);
+}
+
+function casesOn(disk: "shared" | "small") {
+  return conformanceCases({
+    name: "sqlite",
+    create: () => {
+      const root = mkdtempSync(join(tmpdir(), "leakdb-sqlite-"));
+      const directory = join(root, "data");
+      const hidden = join(root, "away");
+      mkdirSync(directory);
+      const failWrites = disk === "small" ? mountDisk(directory) : undefined;
+      const options = { filename: join(directory, "store.db") };
+      return {
+        adapter: () => sqlite(options),
+        process: () => processAdapter({ module, factory: "sqlite", options }),
+        kill: (adapter) => (adapter as ThreadAdapter)[killThread](),
+        outage: {
+          begin: () => renameSync(directory, hidden),
+          end: () => renameSync(hidden, directory),
+        },
+        damage: (index) => damage(join(directory, "store.db"), index),
+        failWrites,
+        failInBackground: (adapter) => (adapter as ThreadAdapter)[killThread](),
+        dispose: () => {
+          if (failWrites !== undefined) execFileSync("umount", ["--lazy", directory]);
+          rmSync(root, { recursive: true, force: true });
+        },
+      };
+    },
+  });
+}
+
+// Only where a disk has to be full a case has one of its own.
+const onSmallDisk = casesOn("small");
+const cases = casesOn("shared").map((one, index) =>
+  one.requires?.reason.includes("fixture.failWrites") ? (onSmallDisk[index] ?? one) : one,
+);
 
 describe.concurrent.each([...new Set(cases.map(({ group }) => group))])("sqlite: %s", (group) => {
   for (const one of cases) if (one.group === group) test(one.name, one.run);

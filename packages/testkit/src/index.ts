@@ -11,6 +11,7 @@ export {
   type Fixture,
   type OtherProcess,
   type Outage,
+  type Repair,
   type Requirement,
 } from "./conformance/index.js";
 export {

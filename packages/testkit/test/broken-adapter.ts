@@ -11,13 +11,15 @@ import {
   ReferenceBackend,
   referenceAdapter,
 } from "../src/index.js";
+import { Mishaps } from "./mishaps.js";
 
 export type Batch = readonly Mutation[];
 
 /** What a planted bug may change of the reference adapter. */
 export interface Planted {
   readonly backend: ReferenceBackend;
-  /** The reference adapter, with outages. */
+  readonly mishaps: Mishaps;
+  /** The reference adapter, with outages and mishaps. */
   readonly inner: Adapter;
   /** The reference adapter itself, as which it stands in `backend.owner`. */
   readonly reference: Adapter;
@@ -52,6 +54,7 @@ export function harnessOf(broken: BrokenAdapter): ConformanceHarness {
     ownership: broken.ownership,
     create: () => {
       const backend = new ReferenceBackend();
+      const mishaps = new Mishaps(backend);
       const made: FaultyAdapter[] = [];
       let isAway = false;
       const setAway = (away: boolean) => {
@@ -60,10 +63,12 @@ export function harnessOf(broken: BrokenAdapter): ConformanceHarness {
       };
       const make = (isElsewhere: boolean): Adapter => {
         const reference = referenceAdapter({ backend });
-        const inner = faultyAdapter(reference);
-        if (isAway) inner.goDown();
-        made.push(inner);
-        return around(inner, broken.plant({ backend, inner, reference, isAway: () => isAway, isElsewhere }));
+        const faulty = faultyAdapter(reference);
+        if (isAway) faulty.goDown();
+        made.push(faulty);
+        const inner = mishaps.around(faulty);
+        const planted = { backend, mishaps, inner, reference, isAway: () => isAway, isElsewhere };
+        return around(inner, broken.plant(planted));
       };
       const kill = async (): Promise<void> => {
         backend.owner = undefined;
@@ -73,6 +78,7 @@ export function harnessOf(broken: BrokenAdapter): ConformanceHarness {
         adapter: () => make(false),
         process: () => ({ ...make(true), kill }),
         kill,
+        ...mishaps.fixture,
         outage: { begin: () => setAway(true), end: () => setAway(false) },
         dispose: () => undefined,
       };

@@ -4,6 +4,7 @@ import type { BrokenAdapter } from "./broken-adapter.js";
 import { brokenEnds } from "./broken-ends.js";
 import { brokenLives } from "./broken-lives.js";
 import { brokenMiddles } from "./broken-middles.js";
+import { brokenMishaps } from "./broken-mishaps.js";
 import { brokenReads } from "./broken-reads.js";
 import { brokenWrites } from "./broken-writes.js";
 
@@ -13,4 +14,5 @@ export const brokenAdapters: readonly BrokenAdapter[] = [
   ...brokenLives,
   ...brokenMiddles,
   ...brokenEnds,
+  ...brokenMishaps,
 ];

@@ -15,6 +15,7 @@ import {
   ReferenceBackend,
   referenceAdapter,
 } from "../src/index.js";
+import { Mishaps } from "./mishaps.js";
 
 const whole: ConformanceHarness = {
   name: "reference",
@@ -22,11 +23,12 @@ const whole: ConformanceHarness = {
     const backend = new ReferenceBackend();
     const made: FaultyAdapter[] = [];
     let isAway = false;
-    const make = (): FaultyAdapter => {
+    const mishaps = new Mishaps(backend);
+    const make = (): Adapter => {
       const adapter = faultyAdapter(referenceAdapter({ backend }));
       if (isAway) adapter.goDown();
       made.push(adapter);
-      return adapter;
+      return mishaps.around(adapter);
     };
     const kill = async (): Promise<void> => {
       backend.owner = undefined;
@@ -35,6 +37,7 @@ const whole: ConformanceHarness = {
       adapter: make,
       process: () => ({ ...around(make(), {}), kill }),
       kill,
+      ...mishaps.fixture,
       outage: {
         begin: () => {
           isAway = true;
@@ -64,6 +67,11 @@ const least: ConformanceHarness = {
     } as const;
     return {
       adapter: () => backwards(referenceAdapter({ backend, capabilities })),
+      // Past its limit, where core would not send it.
+      rejectedMutation: (version) => {
+        const value = new Uint8Array(capabilities.maxValueBytes + 1);
+        return { type: "put", key: "too large", value, version, expiresAt: 0 };
+      },
       dispose: () => undefined,
     };
   },

@@ -9,7 +9,7 @@
  * - A case is skipped only by a {@link Requirement} with a written reason, and says so to the runner.
  */
 
-import type { Adapter, Capabilities, Clock } from "@leakdb/core/adapter";
+import type { Adapter, Capabilities, Clock, Mutation } from "@leakdb/core/adapter";
 import { ConformanceRun } from "./conformance-run.js";
 
 /** What an adapter's author supplies. */
@@ -50,6 +50,28 @@ export interface Fixture {
   process?(): Promise<OtherProcess> | OtherProcess;
   /** Takes the backend away below open adapters, and brings it back. Left out, the outage cases are skipped. */
   readonly outage?: Outage | undefined;
+  /**
+   * Damages the data at rest, while nothing has them open, and answers what undoes that damage alone. `index` counts
+   * the damages of a case from 0: choose another place for each, or the same. What undoes it must put back what was
+   * changed and nothing else, or an adapter that has overwritten the data is not found. Left out, the cases about
+   * damage are skipped.
+   */
+  damage?(index: number): Promise<Repair> | Repair;
+  /**
+   * Makes the backend fail at writing, as a full disk does, until its end; reading may go on. A batch of some mebibytes
+   * must fail for certain, a smaller one may. Left out, the cases about failing writes are skipped.
+   */
+  readonly failWrites?: Outage | undefined;
+  /**
+   * A mutation that keeps all limits of the capabilities and that the backend refuses for good all the same, by a
+   * constraint of its own. Left out, the cases about rejections are skipped.
+   */
+  rejectedMutation?(version: number): Mutation;
+  /**
+   * Makes something of an open adapter fail that no call is waiting for: a connection at rest, a sweep. It has to be
+   * reported; the adapter is closed then. Left out, the case about reports is skipped.
+   */
+  failInBackground?(adapter: Adapter): Promise<void> | void;
   /** Removes the storage. Every adapter over it is closed or killed by then. */
   dispose(): Promise<void> | void;
 }
@@ -59,6 +81,8 @@ export interface OtherProcess extends Adapter {
   /** `kill -9`: resolves when the process is gone, and nothing of it can take effect any more. */
   kill(): Promise<void>;
 }
+
+export type Repair = () => Promise<void> | void;
 
 export interface Outage {
   begin(): Promise<void> | void;

@@ -128,6 +128,15 @@ export class ConformanceRun {
     }
   }
 
+  /** Turns the event loop until it is so; fails the case when it isn't by the deadline. */
+  async until(isSo: () => boolean, what: string): Promise<void> {
+    const endMs = performance.now() + (this.#harness.deadlineMs ?? DEADLINE_MS);
+    while (!isSo()) {
+      assert.ok(performance.now() < endMs, what);
+      await this.turns(1);
+    }
+  }
+
   /** The outcome of a call that may resolve or reject, as long as it settles. */
   async outcome<T>(call: () => Promise<T>, what: string): Promise<Outcome<T>> {
     try {

@@ -6,16 +6,13 @@
 import assert from "node:assert/strict";
 import { failureKind } from "@leakdb/core/adapter";
 import type { CaseGroup, Fixture } from "./conformance-case.js";
+import { during, failingWrites } from "./failing-writes.js";
 import { numberedPuts, put, remove } from "./mutations.js";
-import { needsOutage } from "./requirements.js";
+import { needsBackgroundFailure, needsOutage } from "./requirements.js";
 
-async function during(fixture: Fixture, body: () => Promise<void>): Promise<void> {
-  await fixture.outage?.begin();
-  try {
-    await body();
-  } finally {
-    await fixture.outage?.end();
-  }
+/** Does `body` while the backend is away. */
+function whileAway(fixture: Fixture, body: () => Promise<void>): Promise<void> {
+  return during(fixture.outage, body);
 }
 
 export const faults: CaseGroup = {
@@ -33,11 +30,26 @@ export const faults: CaseGroup = {
       },
     },
     {
+      name: "a failure that no call waits for is reported, and leaves what was acknowledged",
+      requires: needsBackgroundFailure,
+      body: async (run) => {
+        const first = await run.open();
+        await first.write(put("a", "one", 1));
+        await run.fixture.failInBackground?.(first.adapter);
+        await run.until(() => run.reported.length > 0, "a failure that no call waits for was to be reported");
+        for (const error of run.reported)
+          assert.ok(error instanceof Error, "what is reported must be an Error");
+        await run.outcome(() => run.close(first), "a close after a failure");
+        const second = await run.open();
+        await second.mustHold([put("a", "one", 1)], "after a failure that no call waited for");
+      },
+    },
+    {
       name: "a write while the backend is away fails, and not for good",
       requires: needsOutage,
       body: async (run) => {
         const store = await run.open();
-        await during(run.fixture, async () => {
+        await whileAway(run.fixture, async () => {
           const signal = AbortSignal.timeout(2_000);
           const outcome = await run.outcome(
             () => store.send([put("a", "one", 1)], signal),
@@ -54,7 +66,7 @@ export const faults: CaseGroup = {
       body: async (run) => {
         const store = await run.open();
         await store.write(put("a", "one", 1));
-        await during(run.fixture, async () => {
+        await whileAway(run.fixture, async () => {
           await run.outcome(() => store.load("a"), "a load in an outage");
           await run.outcome(() => store.adapter.sync(), "a sync in an outage");
         });
@@ -67,7 +79,7 @@ export const faults: CaseGroup = {
         const store = await run.open();
         const puts = numberedPuts(50);
         await store.write(...puts);
-        await during(run.fixture, async () => {
+        await whileAway(run.fixture, async () => {
           const keys = puts.map(({ key }) => key);
           const outcome = await run.outcome(() => store.load(...keys), "a load in an outage");
           if (!outcome.ok) return;
@@ -83,7 +95,7 @@ export const faults: CaseGroup = {
         const store = await run.open();
         const puts = numberedPuts(1_000);
         await store.send(puts);
-        await during(run.fixture, async () => {
+        await whileAway(run.fixture, async () => {
           const outcome = await run.outcome(() => store.scan(), "a scan in an outage");
           if (outcome.ok) assert.equal(outcome.value.length, puts.length, "records of a scan in an outage");
         });
@@ -96,7 +108,7 @@ export const faults: CaseGroup = {
         const store = await run.open();
         const batch = [put("a", "one", 1), put("b", "two", 2)];
         let mustReopen = false;
-        await during(run.fixture, async () => {
+        await whileAway(run.fixture, async () => {
           const signal = AbortSignal.timeout(2_000);
           const outcome = await run.outcome(() => store.send(batch, signal), "a write in an outage");
           mustReopen = !outcome.ok && failureKind(outcome.error) !== "transient";
@@ -111,7 +123,7 @@ export const faults: CaseGroup = {
       requires: needsOutage,
       body: async (run) => {
         const store = await run.open();
-        await during(run.fixture, async () => {
+        await whileAway(run.fixture, async () => {
           const controller = new AbortController();
           const writing = run.outcome(() => store.send([put("a", "one", 1)], controller.signal), "the write");
           await run.turns(2);
@@ -128,7 +140,7 @@ export const faults: CaseGroup = {
         const first = await run.open();
         await first.write(put("a", "one", 1));
         await run.close(first);
-        await during(run.fixture, async () => {
+        await whileAway(run.fixture, async () => {
           const adapter = await run.fixture.adapter();
           const signal = AbortSignal.timeout(2_000);
           const opening = await run.outcome(
@@ -154,7 +166,7 @@ export const faults: CaseGroup = {
       name: "an opening while the backend is away settles, and works when it is back",
       requires: needsOutage,
       body: async (run) => {
-        await during(run.fixture, async () => {
+        await whileAway(run.fixture, async () => {
           const adapter = await run.fixture.adapter();
           const signal = AbortSignal.timeout(2_000);
           const outcome = await run.outcome(
@@ -174,7 +186,7 @@ export const faults: CaseGroup = {
       requires: needsOutage,
       body: async (run) => {
         const store = await run.open();
-        await during(run.fixture, async () => {
+        await whileAway(run.fixture, async () => {
           await run.outcome(() => run.close(store), "a close in an outage");
         });
       },
@@ -187,7 +199,7 @@ export const faults: CaseGroup = {
         const before = numberedPuts(200);
         const rest = numberedPuts(200, before.at(-1)?.version, "rest-");
         await first.send(before);
-        await during(run.fixture, async () => {
+        await whileAway(run.fixture, async () => {
           const signal = AbortSignal.timeout(2_000);
           await run.outcome(() => first.send(rest, signal), "a write in an outage");
         });
@@ -198,5 +210,6 @@ export const faults: CaseGroup = {
         await second.mustHold([...before, ...rest], "after the rest was sent again");
       },
     },
+    ...failingWrites,
   ],
 };

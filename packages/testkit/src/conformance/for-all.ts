@@ -50,7 +50,8 @@ export async function forAll<T>(
   if (details.failed) throw failureOf(details);
 }
 
-async function onFreshStorage(
+/** Runs `body` over a storage of its own, and disposes of that. */
+export async function onFreshStorage(
   run: ConformanceRun,
   body: (fresh: ConformanceRun) => Promise<void>,
 ): Promise<void> {

@@ -3,7 +3,7 @@
  * skip by a declared capability keeps the contract as far as calls from outside can show.
  *
  * The list below is its table of contents. Each group is a file of that name, but for hostile keys and values, which
- * are two.
+ * are two, and parts of write and faults.
  */
 
 import { abort } from "./abort.js";
@@ -15,6 +15,7 @@ import {
   type ConformanceHarness,
 } from "./conformance-case.js";
 import { crash } from "./crash.js";
+import { damage } from "./damage.js";
 import { expiry } from "./expiry.js";
 import { faults } from "./faults.js";
 import { histories } from "./histories.js";
@@ -51,6 +52,7 @@ const GROUPS: readonly CaseGroup[] = [
   lanes,
   faults,
   crash,
+  damage,
   histories,
   ownership,
   statistics,
@@ -70,5 +72,6 @@ export type {
   Fixture,
   OtherProcess,
   Outage,
+  Repair,
   Requirement,
 } from "./conformance-case.js";

@@ -73,6 +73,32 @@ export const needsOutage: Requirement = {
   met: (_capabilities, _harness, fixture) => fixture.outage !== undefined,
 };
 
+export const needsDamage: Requirement = {
+  reason: "the fixture can't damage the data (fixture.damage)",
+  met: (_capabilities, _harness, fixture) => fixture.damage !== undefined,
+};
+
+export const needsFailingWrites: Requirement = {
+  reason: "the fixture can't make writes fail (fixture.failWrites)",
+  met: (_capabilities, _harness, fixture) => fixture.failWrites !== undefined,
+};
+
+export const needsAtomicBatchAndFailingWrites: Requirement = {
+  reason:
+    "applies batches in parts (capabilities.atomicBatch is false), or the fixture can't make writes fail (fixture.failWrites)",
+  met: ({ atomicBatch }, _harness, fixture) => atomicBatch && fixture.failWrites !== undefined,
+};
+
+export const needsRejection: Requirement = {
+  reason: "the fixture knows no mutation that the backend refuses for good (fixture.rejectedMutation)",
+  met: (_capabilities, _harness, fixture) => fixture.rejectedMutation !== undefined,
+};
+
+export const needsBackgroundFailure: Requirement = {
+  reason: "the fixture can't make anything fail that no call waits for (fixture.failInBackground)",
+  met: (_capabilities, _harness, fixture) => fixture.failInBackground !== undefined,
+};
+
 export const needsLock: Requirement = {
   reason: 'a second owner takes over (harness.ownership is "fences")',
   met: (_capabilities, { ownership = "locks" }) => ownership === "locks",

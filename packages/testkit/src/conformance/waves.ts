@@ -22,13 +22,18 @@ export interface Wave {
 
 export class Waves {
   #count = 0;
+  #valueBytes = 0;
   #version = FIRST_VERSION;
   #before: readonly Put[] = [];
   #passing: readonly Put[] = [];
 
-  /** The next batch, of `size` mutations when the last was as large; all before must have been applied whole. */
-  next(size: number): Wave {
+  /**
+   * The next batch, of `size` mutations when the last was as large; all before must have been applied whole. Values are
+   * filled up to `valueBytes`.
+   */
+  next(size: number, valueBytes = 0): Wave {
     this.#count += 1;
+    this.#valueBytes = valueBytes;
     const quarter = Math.ceil(size / 4);
     const kept = this.#puts("kept-", size - 2 * quarter);
     const passing = this.#puts(`${this.#count}:`, quarter);
@@ -45,7 +50,11 @@ export class Waves {
   /** With values of this wave: a record that is half of one wave and half of another shows too. */
   #puts(prefix: string, count: number): Put[] {
     return Array.from({ length: count }, (_, index) =>
-      put(`${prefix}${index}`, `wave ${this.#count} of ${prefix}${index}`, this.#nextVersion()),
+      put(
+        `${prefix}${index}`,
+        `wave ${this.#count} of ${prefix}${index}`.padEnd(this.#valueBytes, "."),
+        this.#nextVersion(),
+      ),
     );
   }
 

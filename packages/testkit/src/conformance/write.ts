@@ -9,6 +9,7 @@ import type { CaseDefinition, CaseGroup } from "./conformance-case.js";
 import { LIMITS } from "./conformance-run.js";
 import { Model, RandomBatches } from "./model.js";
 import { FIRST_VERSION, numberedPuts, put, remove } from "./mutations.js";
+import { rejections } from "./rejections.js";
 
 /** Around the sizes at which backends cut statements, pages and pipelines. */
 const BATCH_SIZES = [1, 2, 3, 99, 100, 101, 255, 256, 257, 499, 500, 501, 999, 1_000, 1_001, 4_096, 4_097];
@@ -201,4 +202,4 @@ const bytes: readonly CaseDefinition[] = [
   },
 ];
 
-export const write: CaseGroup = { group: "write", cases: [...basics, ...batches, ...bytes] };
+export const write: CaseGroup = { group: "write", cases: [...basics, ...batches, ...bytes, ...rejections] };
