@@ -24,6 +24,8 @@ import { conformanceCases, type Outage, processAdapter } from "@leakdb/testkit";
 import { describe, test } from "vitest";
 import { fillUp } from "./real-disks.js";
 
+/** Cases of a group run at once: dozens of openings and starts of processes on a machine that may be busy. */
+const CASE_LIMIT_MS = 60_000;
 const module = new URL("../dist/index.js", import.meta.url);
 
 /** Where a bit is flipped: the magic, the page size, the type of the first page. SQLite has no checksums of records. */
@@ -94,5 +96,5 @@ const cases = casesOn("shared").map((one, index) =>
 );
 
 describe.concurrent.each([...new Set(cases.map(({ group }) => group))])("sqlite: %s", (group) => {
-  for (const one of cases) if (one.group === group) test(one.name, one.run);
+  for (const one of cases) if (one.group === group) test(one.name, one.run, CASE_LIMIT_MS);
 });

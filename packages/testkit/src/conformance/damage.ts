@@ -125,8 +125,7 @@ export const damage: CaseGroup = {
         for (let index = 0; index < DAMAGES; index += 1) {
           await onFreshStorage(run, async (fresh) => {
             const repair = await damaged(fresh, index, puts);
-            // Twice, as what is restarted by a supervisor does.
-            for (let opening = 0; opening < 2; opening += 1) await readDamaged(fresh, puts);
+            await readDamaged(fresh, puts);
             await repair();
             const store = await fresh.open();
             await store.mustHold(puts, "after the damage was undone");
