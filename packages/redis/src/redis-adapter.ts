@@ -207,10 +207,7 @@ export class RedisAdapter implements Adapter {
   async #renew(context: AdapterContext): Promise<Tenure> {
     const before = this.#tenure as Tenure;
     this.#abandon(before, new Error("a connection has failed"));
-    const tenure = await this.#begin(context, this.#life.signal, {
-      ...this.#settings,
-      takeover: false,
-    }).catch((error: AdapterError) => {
+    const tenure = await this.#begin(context, this.#life.signal, false).catch((error: AdapterError) => {
       throw error.code === "LEAKDB_LOCKED" ? this.#fence("", context) : error;
     });
     const changed = this.#changedSince(before, tenure, context);

@@ -4,6 +4,7 @@
  */
 
 export { afterThisTest, makeDirectory } from "./after-this-test.js";
+export { type ConformancePlace, conformancePlace, writeByte } from "./conformance-place.js";
 export { never, type OpenedStore, put, puts } from "./opened-store.js";
 export { fillUp, makeReadOnly, mountSmallDisk, type RealDisk } from "./real-disks.js";
 export type { Fault, Step } from "./scripted-store.js";
