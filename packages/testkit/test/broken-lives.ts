@@ -211,6 +211,11 @@ export const brokenLives: readonly BrokenAdapter[] = [
     }),
   ),
   openBug(
+    "counts each opening as a version",
+    "the high version is never above the highest that was sent",
+    (state) => ({ ...state, highVersion: state.highVersion + 1 }),
+  ),
+  openBug(
     "tells no size",
     "the size is an integer from 0 after every batch and at every opening",
     (state) => ({

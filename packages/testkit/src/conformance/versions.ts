@@ -6,6 +6,7 @@
  * one order core never sends it.
  */
 
+import assert from "node:assert/strict";
 import type { CaseDefinition, CaseGroup } from "./conformance-case.js";
 import type { ConformanceRun } from "./conformance-run.js";
 import { clear, FIRST_VERSION, numberedPuts, put, remove } from "./mutations.js";
@@ -204,6 +205,17 @@ const highVersion: readonly CaseDefinition[] = [
       await store.send([put("b", "two", 10), remove("a", 11), clear("x", 12)]);
       store = await mustReopenAt(run, store, 20);
       await mustReopenAt(run, store, 20);
+    },
+  },
+  {
+    name: "the high version is never above the highest that was sent",
+    body: async (run) => {
+      let store = await run.open();
+      await store.write(put("a", "one", 7), remove("b", 8), clear("c", 9));
+      for (const again of ["a reopening", "another"]) {
+        store = await run.reopen(store);
+        assert.ok(store.state.highVersion <= 9, `high version ${store.state.highVersion} after ${again}`);
+      }
     },
   },
 ];
