@@ -2,7 +2,7 @@
  * The documents hold what they say: links lead somewhere, TypeScript samples compile in strict mode, and samples run
  * as they stand, against what was built. A sample is one fenced block and a whole program; a block that others import
  * has its file name after the language. A server does not end, so it is not run; a
- * thread's file runs with the sample that starts it.
+ * thread's file runs with the sample that starts it. Redis at its usual address is a server of our own.
  */
 
 import { execFileSync } from "node:child_process";
@@ -19,6 +19,7 @@ import {
 import { tmpdir } from "node:os";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
+import { startStandalone } from "@leakdb/redis-servers";
 import ts from "typescript";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
@@ -52,8 +53,10 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const samples = documents.flatMap(samplesOf);
 const runnable = samples.filter(({ file }) => file !== "server.mjs" && !file.endsWith("-thread.ts"));
 let diagnostics: readonly ts.Diagnostic[];
-beforeAll(() => {
-  makeProject();
+beforeAll(async () => {
+  const server = await startStandalone();
+  afterAll(() => server.stop());
+  makeProject(server.url);
   diagnostics = compile();
 }, 60_000);
 
@@ -124,15 +127,17 @@ function samplesOf(document: string): Sample[] {
 }
 
 /** A folder as a user's: the packages in `node_modules`, each sample a file. */
-function makeProject(): void {
+function makeProject(redisUrl: string): void {
   mkdirSync(join(folder, "node_modules", "@leakdb"), { recursive: true });
-  for (const name of ["core", "lmdb", "sqlite", "testkit"]) {
+  for (const name of ["core", "lmdb", "redis", "sqlite", "testkit"]) {
     symlinkSync(join(ROOT, "packages", name), join(folder, "node_modules", "@leakdb", name));
   }
   // The document about LMDB shows how to read a store without us.
   symlinkSync(join(ROOT, "packages", "lmdb", "node_modules", "lmdb"), join(folder, "node_modules", "lmdb"));
   writeFileSync(join(folder, "package.json"), JSON.stringify({ type: "module" }));
-  for (const { file, code } of samples) writeFileSync(join(folder, file), code);
+  for (const { file, code } of samples) {
+    writeFileSync(join(folder, file), code.replaceAll("redis://127.0.0.1:6379", redisUrl));
+  }
 }
 
 /** Writes JavaScript beside each TypeScript sample. */

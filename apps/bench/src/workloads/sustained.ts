@@ -1,7 +1,7 @@
 /**
  * Sustained `set` to stored: new records go in as fast as they can until the last one is in the database, against a
- * hand-written loop at its best batch size, for each embedded backend. Both encode with the same codec and write the same columns under the same
- * settings; files are new in each round, and opening and closing them is not timed.
+ * hand-written loop at its best batch size, for each backend. Both encode with the same codec and write the same columns
+ * under the same settings; stores are new in each round, and opening and closing them is not timed.
  */
 
 import { BACKENDS, type Backend, type BackendName } from "../contestants/backend.js";
@@ -58,20 +58,34 @@ export const sustained: Workload<Params, Result> = {
   },
 
   async measure({ backend: name, order, entries, rounds }: Params, directory: string): Promise<Result> {
-    const backend = BACKENDS[name];
-    const keys = keysOf(entries, order);
-    const batch = await bestBatch(backend, keys, directory);
-    const ours: number[] = [];
-    const bare: number[] = [];
-    await ourRate(backend, keys, valuesOf(entries), directory);
-    for (let round = 1; round <= rounds; round += 1) {
-      const values = valuesOf(entries, round * entries);
-      ours.push(await ourRate(backend, keys, values, directory));
-      bare.push(await bareRate(backend, keys, values, batch, directory));
+    const backend = await BACKENDS[name]();
+    try {
+      return await measurePairs(backend, order, entries, rounds, directory);
+    } finally {
+      await backend.stop();
     }
-    return { ours, bare, batch };
   },
 };
+
+async function measurePairs(
+  backend: Backend,
+  order: KeyOrder,
+  entries: number,
+  rounds: number,
+  directory: string,
+): Promise<Result> {
+  const keys = keysOf(entries, order);
+  const batch = await bestBatch(backend, keys, directory);
+  const ours: number[] = [];
+  const bare: number[] = [];
+  await ourRate(backend, keys, valuesOf(entries), directory);
+  for (let round = 1; round <= rounds; round += 1) {
+    const values = valuesOf(entries, round * entries);
+    ours.push(await ourRate(backend, keys, values, directory));
+    bare.push(await bareRate(backend, keys, values, batch, directory));
+  }
+  return { ours, bare, batch };
+}
 
 /** Each is tried once, after a first try that warms up. */
 async function bestBatch(backend: Backend, keys: readonly string[], directory: string): Promise<number> {
@@ -100,6 +114,7 @@ async function bareRate(
   const ms = performance.now() - start;
   await bare.close();
   await verifyStored(backend, filename, values);
+  await backend.clean();
   return (keys.length / ms) * 1_000;
 }
 
@@ -123,6 +138,7 @@ async function ourRate(
   const ms = performance.now() - start;
   await storage.close();
   await verifyStored(backend, filename, values);
+  await backend.clean();
   return (keys.length / ms) * 1_000;
 }
 
@@ -132,7 +148,7 @@ async function verifyStored(
   values: readonly BenchValue[],
 ): Promise<void> {
   const bare = backend.openBare(filename);
-  const found = bare.readAll();
+  const found = await bare.readAll();
   await bare.close();
   let sum = 0;
   for (const value of found.values()) sum += value.id;
