@@ -28,6 +28,8 @@ export interface Backend {
   /** Removes what a round has written, where that is in the way of the next. */
   clean(): Promise<void>;
   stop(): Promise<void>;
+  /** Where its server is, for a process that has not started it; `""` where there is none. */
+  readonly url: string;
 }
 
 export type BackendName = "SQLite" | "LMDB" | "Redis" | "Redis Cluster";
@@ -41,12 +43,14 @@ export const BACKENDS: Readonly<Record<BackendName, () => Promise<Backend>>> = {
     openBare: (path) => new BareSqlite(path),
     clean: nothing,
     stop: nothing,
+    url: "",
   }),
   LMDB: async () => ({
     open: (path) => PersistentQueueStorage.open<BenchValue>({ adapter: lmdb({ directory: path }) }),
     openBare: (path) => new BareLmdb(path),
     clean: nothing,
     stop: nothing,
+    url: "",
   }),
   Redis: async () => {
     const server = await startStandalone();
@@ -58,6 +62,13 @@ export const BACKENDS: Readonly<Record<BackendName, () => Promise<Backend>>> = {
     return redisBackend(cluster.nodes, () => cluster.stop(), true);
   },
 };
+
+/** One that another process has started. */
+export async function startedBackend(name: BackendName, url: string): Promise<Backend> {
+  return url === ""
+    ? BACKENDS[name]()
+    : redisBackend([{ url, command: nothing }], nothing, name === "Redis Cluster");
+}
 
 interface Server {
   readonly url: string;
@@ -74,6 +85,7 @@ function redisBackend(servers: readonly Server[], stop: () => Promise<void>, isC
       await Promise.all(servers.map((server) => server.command("FLUSHALL")));
     },
     stop,
+    url,
   };
 }
 
