@@ -6,6 +6,7 @@ import type { Cluster, Redis, RedisOptions } from "ioredis";
 export interface RedisAdapterOptions {
   /**
    * Where the server is: `redis://user:password@host:6379/0`, `rediss://` for TLS. Of a Cluster, any of its nodes.
+   * Redis from 6.0 on, or Valkey.
    * Default: `redis://127.0.0.1:6379`, unless `connection`, `nodes` or `client` says more.
    */
   readonly url?: string | undefined;

@@ -15,7 +15,7 @@
  * | `complete` | all other partitions have their marks |
  *
  * The mark of another partition has `storeId`, `epoch` and `high` alone. Scripts take what they touch as `KEYS`, of one slot,
- * and run on servers from 6.2 on.
+ * and run on servers from 6.0 on.
  */
 
 /**

@@ -4,7 +4,8 @@ import { AdapterError } from "@leakdb/core/adapter";
 import type { Connection } from "./connection.js";
 import { isReplyError } from "./redis-errors.js";
 
-const VERSION_MIN = [6, 2] as const;
+/** The oldest that the conformance suite is run on. */
+const VERSION_MIN = [6, 0] as const;
 const UNKNOWN = new Map<string, string>();
 
 export type ServerInfo = ReadonlyMap<string, string>;
