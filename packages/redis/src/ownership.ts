@@ -9,6 +9,7 @@
  * refuse. So a mistake of theirs costs an owner its store, and no record its truth.
  */
 
+import { randomUUID } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import { AdapterError } from "@leakdb/core/adapter";
 import type { Settings } from "./options.js";
@@ -74,6 +75,10 @@ export async function claim(
 
 type Claimed = [epoch: string, storeId: string, high: string, complete: string, ownerBefore: string];
 
+/**
+ * A claim is for the epoch that was read before it. So one that comes late, out of some buffer, finds another epoch and does
+ * nothing; else it would take the store from the very owner that had sent it, and has claimed it again since.
+ */
 async function claimHome(
   session: Session,
   settings: Settings,
@@ -83,11 +88,18 @@ async function claimHome(
 ): Promise<Claimed> {
   const { layout } = session;
   let replaced = settings.takeover ? "*" : "";
+  let read = "";
   let absentMs = 0;
   for (;;) {
-    const args = [owner.id, settings.leaseMs, newStoreId, owner.label, replaced, SCHEMA, layout.partitions];
+    const form = [SCHEMA, layout.partitions];
+    const args = [owner.id, settings.leaseMs, newStoreId, owner.label, replaced, ...form, read];
     const [answer, ...rest] = await session.run(CONTROL, 0, CLAIM, [layout.markOf(0)], args);
     if (answer === "OK") return rest as Claimed;
+    if (answer === "FREE") {
+      signal.throwIfAborted();
+      [read] = rest as [string];
+      continue;
+    }
     if (answer !== "LOCKED") throw otherForm(answer as string, rest[0] as string, layout.partitions);
     const [holder, label, leftMs] = rest as [string, string, string];
     const isAway = absentMs <= ABSENCE_MS && !(await hasConnections(session, holder));
@@ -95,6 +107,27 @@ async function claimHome(
     if (absentMs === ABSENCE_MS) replaced = holder;
     else await delay(LOOK_AGAIN_MS, undefined, { signal });
     absentMs += LOOK_AGAIN_MS;
+  }
+}
+
+/**
+ * After it no claim that was sent before does anything.
+ * @returns what was claimed for that and given back; `undefined` where somebody else owns the store
+ */
+export async function disclaim(
+  session: Session,
+  settings: Settings,
+  owner: Owner,
+  signal: AbortSignal,
+): Promise<Pick<Claim, "epoch" | "ownerBefore"> | undefined> {
+  try {
+    const own = { ...settings, takeover: false };
+    const [epoch, , , , ownerBefore] = await claimHome(session, own, owner, randomUUID(), signal);
+    await session.run(CONTROL, 0, RELEASE, [session.layout.markOf(0)], [epoch]);
+    return { epoch, ownerBefore };
+  } catch (error) {
+    if ((error as AdapterError).code === "LEAKDB_LOCKED") return undefined;
+    throw error;
   }
 }
 
@@ -147,14 +180,18 @@ export function renew(session: Session, settings: Settings, epoch: string): Prom
   return session.run(CONTROL, 0, RENEW, [session.layout.markOf(0)], [epoch, settings.leaseMs]);
 }
 
-/** After it nothing that was sent under the epoch does anything. */
-export async function release(session: Session, epoch: string): Promise<void> {
+/**
+ * After it nothing that was sent under the epoch does anything.
+ * @returns whether the epoch was the store's until now
+ */
+export async function release(session: Session, epoch: string): Promise<boolean> {
   const partitions = Array.from({ length: session.layout.partitions }, (_, partition) => partition);
-  await Promise.all(
+  const [home] = await Promise.all(
     partitions.map((partition) =>
       session.run(CONTROL, partition, RELEASE, [session.layout.markOf(partition)], [epoch]),
     ),
   );
+  return home?.[0] === "OK";
 }
 
 /** Waits until the replicas know the epoch. @returns how many of them do not; 0 where nobody may ask. */

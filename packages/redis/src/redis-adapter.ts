@@ -17,16 +17,17 @@ import {
   AdapterError,
   type AdapterState,
   type Capabilities,
+  failureKind,
   type Mutation,
   type StoredRecord,
   type WriteResult,
 } from "@leakdb/core/adapter";
 import { BatchWriter } from "./batch-writer.js";
 import { addressText, type Settings } from "./options.js";
-import { type Owner, release, renew, syncDisks } from "./ownership.js";
+import { type Owner, renew, syncDisks } from "./ownership.js";
 import { load, scan, scanNames } from "./reader.js";
-import { fenced, redisError, unchangedKind } from "./redis-errors.js";
-import { beginTenure, proveOver, type Tenure } from "./tenure.js";
+import { fenced, redisError, replyCode, unchanged } from "./redis-errors.js";
+import { Tenancy, type Tenure } from "./tenancy.js";
 
 /** Parallel connections for writes; one is enough for most, as batches are large. */
 const LANES_MAX = 8;
@@ -39,6 +40,7 @@ export class RedisAdapter implements Adapter {
   readonly capabilities: Capabilities;
   readonly #settings: Settings;
   readonly #owner: Owner;
+  readonly #tenancy: Tenancy;
   readonly #isBusy: boolean[] = new Array<boolean>(LANES_MAX).fill(false);
   #context: AdapterContext | undefined;
   #tenure: Tenure | undefined;
@@ -49,10 +51,10 @@ export class RedisAdapter implements Adapter {
   #fenced: AdapterError | undefined;
   /** Aborted when the adapter closes. */
   #life = new AbortController();
-  /** An epoch under which something was sent that nobody has answered and that may still land. */
-  #unproven: string | undefined;
-  #storeId = "";
-  /** The highest version that the store has acknowledged to this adapter, or had before. */
+  #opening: Promise<unknown> | undefined;
+  /** The tenure in which a write was left without an answer: core closes and opens again, with what it has in memory. */
+  #interrupted: Tenure | undefined;
+  /** The highest version that was acknowledged since the adapter opened. */
   #highVersion = 0;
 
   constructor(settings: Settings) {
@@ -71,6 +73,7 @@ export class RedisAdapter implements Adapter {
     };
     const id = randomUUID();
     this.#owner = { id, label: `process ${process.pid} of ${hostname()} (${id.slice(0, 8)})` };
+    this.#tenancy = new Tenancy(this.name, settings, this.#owner);
   }
 
   async open(context: AdapterContext): Promise<AdapterState> {
@@ -80,21 +83,20 @@ export class RedisAdapter implements Adapter {
     }
     this.#context = context;
     this.#life = new AbortController();
-    const life = this.#life.signal;
+    const signal = AbortSignal.any([context.signal, this.#life.signal]);
+    const opening = this.#begin(context, signal, this.#interrupted);
+    this.#opening = opening.catch(() => undefined);
     try {
-      const signal = AbortSignal.any([context.signal, life]);
-      const tenure = await this.#begin(context, signal, this.#settings.takeover);
-      if (life.aborted) {
-        await this.#end(tenure);
-        throw life.reason;
-      }
+      const tenure = await opening;
+      this.#life.signal.throwIfAborted();
       this.#tenure = tenure;
-      this.#noteHighVersion(tenure, context);
+      this.#interrupted = undefined;
+      this.#highVersion = tenure.highVersion;
       this.#heartbeat = setInterval(
         () => void this.#beat(),
         this.#settings.leaseMs / BEATS_PER_LEASE,
       ).unref();
-      return { storeId: tenure.storeId, highVersion: this.#highVersion, bytes: 0 };
+      return { storeId: tenure.storeId, highVersion: tenure.highVersion, bytes: 0 };
     } catch (error) {
       this.#context = undefined;
       throw error;
@@ -105,20 +107,21 @@ export class RedisAdapter implements Adapter {
     batch: readonly Mutation[],
     { signal }: { readonly signal: AbortSignal },
   ): Promise<WriteResult> {
-    const tenure = await this.#live();
+    const tenure = await this.#liveUntil(signal);
     const lane = Math.max(0, this.#isBusy.indexOf(false));
     this.#isBusy[lane] = true;
     try {
-      await this.#writer(tenure, lane, signal).write(batch);
+      const rejected = await this.#writer(tenure, lane, signal).write(batch);
+      for (const { version } of batch) if (version > this.#highVersion) this.#highVersion = version;
+      return { bytes: 0, rejected };
     } catch (error) {
+      if (signal.aborted || failureKind(error) === "ambiguous") this.#interrupted = tenure;
       // What was given up is ended, so that nobody waits for its answer.
-      if (tenure.session.isUncertain) this.#abandon(tenure, error as Error);
+      this.#endIfFailed(tenure, error, signal.aborted);
       throw this.#fenced ?? error;
     } finally {
       this.#isBusy[lane] = false;
     }
-    for (const { version } of batch) if (version > this.#highVersion) this.#highVersion = version;
-    return { bytes: 0 };
   }
 
   load(keys: readonly string[]): Promise<(StoredRecord | undefined)[]> {
@@ -151,14 +154,13 @@ export class RedisAdapter implements Adapter {
   async close(): Promise<void> {
     this.#life.abort(new AdapterError(`${this.name}: it is closed`, { kind: "transient" }));
     clearInterval(this.#heartbeat);
+    await this.#opening;
     await this.#renewing?.catch(() => undefined);
     const tenure = this.#tenure;
     this.#tenure = undefined;
     this.#context = undefined;
-    if (tenure !== undefined) await this.#end(tenure);
-    if (this.#unproven === undefined) return;
-    await proveOver(this.name, this.#settings, this.#owner, this.#unproven);
-    this.#unproven = undefined;
+    if (tenure !== undefined) await this.#tenancy.end(tenure);
+    await this.#tenancy.proveDead();
   }
 
   #writer(tenure: Tenure, lane: number, signal: AbortSignal): BatchWriter {
@@ -179,8 +181,20 @@ export class RedisAdapter implements Adapter {
     try {
       return await read(tenure);
     } catch (error) {
-      if (tenure.session.isUncertain) this.#abandon(tenure, error as Error);
-      throw this.#fenced ?? redisError(this.name, what, error, unchangedKind(error));
+      this.#endIfFailed(tenure, error, false);
+      throw this.#fenced ?? redisError(this.name, what, error, unchanged(error));
+    }
+  }
+
+  /**
+   * Ends the session when a connection of it has failed, and when its server has become a replica: a new one finds
+   * another. What other calls are doing on a sound session goes on.
+   */
+  #endIfFailed(tenure: Tenure, error: unknown, isGivenUp: boolean): void {
+    const { session } = tenure;
+    const isReplica = replyCode((error as Error).cause ?? error) === "READONLY";
+    if (isReplica || (session.isUncertain && (isGivenUp || !session.isUp))) {
+      this.#tenancy.abandon(tenure, error as Error);
     }
   }
 
@@ -204,19 +218,50 @@ export class RedisAdapter implements Adapter {
     return tenure;
   }
 
+  /** As `#live`, for no longer than `signal` lasts. @throws AdapterError, transient */
+  async #liveUntil(signal: AbortSignal): Promise<Tenure> {
+    const givenUp = (): AdapterError =>
+      new AdapterError(`${this.name}: the write was given up`, { kind: "transient", cause: signal.reason });
+    if (signal.aborted) throw givenUp();
+    let stop = (): void => undefined;
+    const aborted = new Promise<never>((_, reject) => {
+      stop = () => reject(givenUp());
+      signal.addEventListener("abort", stop, { once: true });
+    });
+    try {
+      return await Promise.race([this.#live(), aborted]);
+    } finally {
+      signal.removeEventListener("abort", stop);
+    }
+  }
+
   async #renew(context: AdapterContext): Promise<Tenure> {
     const before = this.#tenure as Tenure;
-    this.#abandon(before, new Error("a connection has failed"));
-    const tenure = await this.#begin(context, this.#life.signal, false).catch((error: AdapterError) => {
-      throw error.code === "LEAKDB_LOCKED" ? this.#fence("", context) : error;
-    });
-    const changed = this.#changedSince(before, tenure, context);
-    if (changed !== undefined) {
-      await this.#end(tenure);
-      throw changed;
+    this.#tenancy.abandon(before, new Error("a connection has failed"));
+    try {
+      this.#tenure = await this.#begin(context, this.#life.signal, before);
+      return this.#tenure;
+    } catch (cause) {
+      if (cause === this.#fenced) throw cause;
+      // A wrong password, say, is no fault of what was to be written: it waits until somebody mends that.
+      const { message, code, kind } = cause as AdapterError;
+      if (kind === "transient") throw cause;
+      throw new AdapterError(message, { kind: "transient", ...(code !== undefined && { code }), cause });
     }
-    this.#tenure = tenure;
-    return tenure;
+  }
+
+  /** @param before the tenure that this one continues, with what memory has held since. */
+  async #begin(context: AdapterContext, signal: AbortSignal, before: Tenure | undefined): Promise<Tenure> {
+    try {
+      const tenure = await this.#tenancy.begin(context, signal, this.#life.signal);
+      const changed = before && this.#changedSince(before, tenure, context);
+      if (changed === undefined) return tenure;
+      await this.#tenancy.end(tenure);
+      throw changed;
+    } catch (error) {
+      const isLocked = (error as AdapterError).code === "LEAKDB_LOCKED";
+      throw isLocked && before !== undefined ? this.#fence("", context) : error;
+    }
   }
 
   /** What a store that was away must not have become meanwhile. */
@@ -225,56 +270,13 @@ export class RedisAdapter implements Adapter {
       const message = `${this.name}: the store is another one than before: its keys were removed, or a failover lost it; restore a backup, or open it anew`;
       return new AdapterError(message, { kind: "transient", code: "LEAKDB_CORRUPTION" });
     }
-    const isOurs = now.ownerBefore === this.#owner.id;
-    if (!isOurs && Number(now.epoch) > Number(before.epoch) + 1) return this.#fence("", context);
-    this.#noteHighVersion(now, context);
-    return undefined;
-  }
-
-  /** What a failover has lost is still in memory, where newer versions follow it; so it is told, and the store goes on. */
-  #noteHighVersion({ storeId, highVersion }: Tenure, context: AdapterContext): void {
-    if (storeId !== this.#storeId) this.#highVersion = 0;
-    this.#storeId = storeId;
-    if (highVersion < this.#highVersion) {
-      const message = `${this.name}: a failover has lost writes that were acknowledged: the server knows versions to ${highVersion}, and ${this.#highVersion} was stored; set those keys again`;
+    if (!now.isContinued) return this.#fence("", context);
+    if (now.highVersion < this.#highVersion) {
+      const message = `${this.name}: a failover has lost writes that were acknowledged: the server knows versions to ${now.highVersion}, and ${this.#highVersion} was stored; what memory holds is newer`;
       context.report(new AdapterError(message, { kind: "permanent", code: "LEAKDB_CORRUPTION" }));
+      this.#highVersion = now.highVersion;
     }
-    this.#highVersion = Math.max(this.#highVersion, highVersion);
-  }
-
-  async #begin(context: AdapterContext, signal: AbortSignal, takeover: boolean): Promise<Tenure> {
-    const tenure = await beginTenure({
-      name: this.name,
-      settings: { ...this.#settings, takeover },
-      owner: this.#owner,
-      signal,
-      life: this.#life.signal,
-      report: (error) => context.report(error),
-    });
-    this.#unproven = undefined;
-    return tenure;
-  }
-
-  /** Gives the store up, if the server can still be told. */
-  async #end(tenure: Tenure): Promise<void> {
-    const { session, epoch } = tenure;
-    try {
-      // What is in the way of a connection is not waited for: it has the old epoch.
-      if (session.isUp) {
-        await release(session, epoch);
-        this.#unproven = undefined;
-        session.destroy(new Error("the store was closed"));
-        return;
-      }
-    } catch (error) {
-      session.destroy(error as Error);
-    }
-    this.#abandon(tenure, new Error("the store was closed"));
-  }
-
-  #abandon({ session, epoch }: Tenure, cause: Error): void {
-    if (session.isUncertain) this.#unproven = epoch;
-    session.destroy(cause);
+    return undefined;
   }
 
   /** What the answer of a script says that found another epoch. Nothing was changed by it. */
@@ -283,7 +285,7 @@ export class RedisAdapter implements Adapter {
     if (tenure !== this.#tenure) return new AdapterError(message, { kind: "transient" });
     if (Number(found) > Number(tenure.epoch)) return this.#fence(label, this.#open());
     const gone = new Error("the mark is gone, or older than it was");
-    this.#abandon(tenure, gone);
+    this.#tenancy.abandon(tenure, gone);
     return new AdapterError(`${this.name}: ${gone.message}: a failover may have lost it`, {
       kind: "transient",
     });
@@ -311,7 +313,7 @@ export class RedisAdapter implements Adapter {
     } catch (error) {
       const context = this.#context;
       if (context !== undefined && !this.#isFailing && this.#fenced === undefined) {
-        context.report(redisError(this.name, "heartbeat", error, unchangedKind(error)));
+        context.report(redisError(this.name, "heartbeat", error, unchanged(error)));
       }
       this.#isFailing = true;
     } finally {

@@ -65,8 +65,8 @@ export function kindOf(error: unknown): FailureKind {
   return PERMANENT.has(code) ? "permanent" : "ambiguous";
 }
 
-/** Of a call that cannot have changed anything. */
-export function unchangedKind(error: unknown): FailureKind {
+/** Of a call that has changed nothing. */
+export function unchanged(error: unknown): FailureKind {
   return kindOf(error) === "permanent" ? "permanent" : "transient";
 }
 

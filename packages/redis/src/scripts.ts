@@ -16,16 +16,20 @@
  *
  * The mark of another partition has `storeId`, `epoch` and `high` alone. Scripts take what they touch as `KEYS`, of one slot,
  * and run on servers from 6.0 on.
+ *
+ * A server without memory refuses a script's first write alone, and no removal. So each removes something first, were it
+ * a field that is not there: an owner keeps its lease then, and deletes and clears go on, which is what frees memory.
  */
 
 /**
  * Makes the caller the owner. ARGV: owner, lease in ms, a store id for a new store, label, the owner that may be
- * replaced though its lease lasts (`*`: any), schema, partitions.
- * Answers `OK`, epoch, store id, high, complete, the owner before · `LOCKED`, owner, label, ms left · `SCHEMA` or `PARTITIONS`, what is there.
+ * replaced though its lease lasts (`*`: any), schema, partitions, the epoch that the caller has read.
+ * Answers `OK`, epoch, store id, high, complete, the owner before · `FREE`, the epoch to claim it for · `LOCKED`, owner,
+ * label, ms left · `SCHEMA` or `PARTITIONS`, what is there.
  */
 export const CLAIM = `
 local m = redis.call('HMGET', KEYS[1],
-  'owner', 'until', 'storeId', 'high', 'label', 'schema', 'partitions', 'complete')
+  'owner', 'until', 'storeId', 'high', 'label', 'schema', 'partitions', 'complete', 'epoch')
 if m[6] and m[6] ~= ARGV[6] then return {'SCHEMA', m[6]} end
 if m[7] and m[7] ~= ARGV[7] then return {'PARTITIONS', m[7]} end
 local t = redis.call('TIME')
@@ -33,6 +37,8 @@ local now = t[1] * 1000 + math.floor(t[2] / 1000)
 if m[1] and m[1] ~= ARGV[1] and m[1] ~= ARGV[5] and ARGV[5] ~= '*' and tonumber(m[2]) > now then
   return {'LOCKED', m[1], m[5] or '', string.format('%.0f', tonumber(m[2]) - now)}
 end
+if ARGV[8] ~= (m[9] or '0') then return {'FREE', m[9] or '0'} end
+redis.call('HDEL', KEYS[1], 'until')
 local epoch = redis.call('HINCRBY', KEYS[1], 'epoch', 1)
 redis.call('HSET', KEYS[1], 'owner', ARGV[1], 'label', ARGV[4], 'schema', ARGV[6], 'partitions', ARGV[7],
   'until', string.format('%.0f', now + ARGV[2]), 'storeId', m[3] or ARGV[3])
@@ -58,6 +64,7 @@ local m = redis.call('HMGET', KEYS[1], 'epoch', 'label')
 if m[1] ~= ARGV[1] then return {'FENCED', m[1] or '', m[2] or ''} end
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
+redis.call('HDEL', KEYS[1], 'until')
 redis.call('HSET', KEYS[1], 'until', string.format('%.0f', now + ARGV[2]), 'complete', '1')
 return {'OK'}
 `;
@@ -65,46 +72,48 @@ return {'OK'}
 /** Ends the ownership, and with it whatever was sent under the epoch. ARGV: epoch. Answers `OK` · `OTHER`. */
 export const RELEASE = `
 if redis.call('HGET', KEYS[1], 'epoch') ~= ARGV[1] then return {'OTHER'} end
-redis.call('HINCRBY', KEYS[1], 'epoch', 1)
 redis.call('HDEL', KEYS[1], 'owner', 'label', 'until')
+redis.call('HINCRBY', KEYS[1], 'epoch', 1)
 return {'OK'}
 `;
 
 /**
  * Writes records and removes others, where what is there is not newer. KEYS: mark, puts, deletes. ARGV: epoch, the highest version
  * among them, how many are puts, the records of the puts, the versions of the deletes, then of each put that expires its number
- * and in how many ms the server may drop it. Answers `OK` · `FENCED`, epoch, label.
- *
- * A server without memory refuses a script's first write alone, so what frees memory comes first.
+ * and in how many ms the server may drop it. Answers `OK`, and the numbers of those that were left alone because somebody else's
+ * text is there · `FENCED`, epoch, label.
  */
 export const WRITE = `
 local m = redis.call('HMGET', KEYS[1], 'epoch', 'high', 'label')
 if m[1] ~= ARGV[1] then return {'FENCED', m[1] or '', m[3] or ''} end
 local n = #KEYS - 1
+local puts = tonumber(ARGV[3])
+local answer, pairs, gone, left = {'OK'}, {}, {}, {}
 if n > 0 then
-  local puts = tonumber(ARGV[3])
   local found = redis.call('MGET', unpack(KEYS, 2))
-  local pairs, gone, older = {}, {}, {}
   for i = 1, n do
     local old, new = found[i], ARGV[3 + i]
-    if i > puts then
+    if old and (string.byte(old, 17) ~= 32 or not tonumber(string.sub(old, 1, 16))) then
+      left[i] = true
+      answer[#answer + 1] = tostring(i)
+    elseif i > puts then
       if old and string.sub(old, 1, 16) <= new then gone[#gone + 1] = KEYS[1 + i] end
     elseif not old or string.sub(old, 1, 16) < string.sub(new, 1, 16) then
       pairs[#pairs + 1] = KEYS[1 + i]
       pairs[#pairs + 1] = new
     else
-      older[i] = true
+      left[i] = true
     end
   end
-  if #gone > 0 then redis.call('UNLINK', unpack(gone)) end
-  if #pairs > 0 then redis.call('MSET', unpack(pairs)) end
-  for a = 4 + n, #ARGV, 2 do
-    local i = tonumber(ARGV[a])
-    if not older[i] then redis.call('PEXPIRE', KEYS[1 + i], ARGV[a + 1]) end
-  end
+end
+if #gone > 0 then redis.call('UNLINK', unpack(gone)) elseif puts == 0 then redis.call('HDEL', KEYS[1], '') end
+if #pairs > 0 then redis.call('MSET', unpack(pairs)) end
+for a = 4 + n, #ARGV, 2 do
+  local i = tonumber(ARGV[a])
+  if not left[i] then redis.call('PEXPIRE', KEYS[1 + i], ARGV[a + 1]) end
 end
 if not m[2] or tonumber(m[2]) < tonumber(ARGV[2]) then redis.call('HSET', KEYS[1], 'high', ARGV[2]) end
-return {'OK'}
+return answer
 `;
 
 /** Writes without changing anything, so that a connection has a write to wait for. ARGV: epoch. Answers `OK` · `FENCED`, epoch. */
