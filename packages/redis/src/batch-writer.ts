@@ -4,9 +4,15 @@
  */
 
 import { setImmediate as turn } from "node:timers/promises";
-import { AdapterError, type Clock, type Mutation } from "@leakdb/core/adapter";
-import { encodeRecord, RECORD_OVERHEAD_BYTES, versionText } from "./record.js";
-import { kindOf, redisError } from "./redis-errors.js";
+import {
+  AdapterError,
+  type Clock,
+  type FailureKind,
+  type Mutation,
+  type WriteResult,
+} from "@leakdb/core/adapter";
+import { encodeRecord, foreignValue, RECORD_OVERHEAD_BYTES, versionText } from "./record.js";
+import { isReplyError, kindOf, redisError } from "./redis-errors.js";
 import { WRITE } from "./scripts.js";
 import type { Session } from "./session.js";
 
@@ -51,6 +57,8 @@ export interface WriteOptions {
 
 export class BatchWriter {
   readonly #options: WriteOptions;
+  /** What was not stored, as another program's value is there. */
+  readonly #rejected = new Map<Put | Delete, Error>();
   #applied = 0;
   #sent = 0;
 
@@ -59,19 +67,25 @@ export class BatchWriter {
   }
 
   /** @throws AdapterError whose kind counts the whole batch: `transient` and `permanent` when nothing of it was applied. */
-  async write(batch: readonly Mutation[]): Promise<void> {
+  async write(batch: readonly Mutation[]): Promise<NonNullable<WriteResult["rejected"]>> {
     const { signal } = this.#options;
+    let fail = (): void => undefined;
     const aborted = new Promise<never>((_, reject) => {
-      const fail = (): void => reject(signal.reason);
-      if (signal.aborted) fail();
-      else signal.addEventListener("abort", fail, { once: true });
+      fail = () => reject(signal.reason);
+      signal.addEventListener("abort", fail, { once: true });
     });
     aborted.catch(() => undefined);
     try {
       signal.throwIfAborted();
       await Promise.race([this.#writeAll(batch), aborted]);
+      return batch.flatMap((mutation, index) => {
+        const error = this.#rejected.get(mutation as Put | Delete);
+        return error === undefined ? [] : [{ index, error }];
+      });
     } catch (error) {
       throw this.#failure(error);
+    } finally {
+      signal.removeEventListener("abort", fail);
     }
   }
 
@@ -97,7 +111,9 @@ export class BatchWriter {
         cause: error,
       });
     }
-    return redisError(name, "write", error, this.#applied > 0 ? "ambiguous" : undefined);
+    if (this.#applied > 0) return redisError(name, "write", error, "ambiguous");
+    // Whatever the server refuses, it is the connection or its user, and not what was to be written.
+    return redisError(name, "write", error, isReplyError(error) ? transientOr(kindOf(error)) : undefined);
   }
 
   async #writeKeyed(mutations: readonly (Put | Delete)[]): Promise<void> {
@@ -164,19 +180,27 @@ export class BatchWriter {
       records.push(versionText(version));
       if (version > high) high = version;
     }
-    return this.#run(partition, keys, [high, puts.length, ...records, ...expiries]);
+    return this.#run(partition, keys, [high, puts.length, ...records, ...expiries], [...puts, ...deletes]);
   }
 
   async #run(
     partition: number,
     keys: readonly string[],
     args: readonly (string | number | Buffer)[],
+    mutations: readonly (Put | Delete)[] = [],
   ): Promise<Outcome> {
     const { session, lane, epoch, onRefusal } = this.#options;
     this.#sent += 1;
     try {
       const answer = await session.run(lane, partition, WRITE, keys, [epoch, ...args]);
-      if (answer[0] !== "OK") return { ok: false, error: onRefusal(answer) };
+      const [outcome, ...foreign] = answer;
+      if (outcome !== "OK") return { ok: false, error: onRefusal(answer) };
+      for (const number of foreign) {
+        const mutation = mutations[Number(number) - 1];
+        // A clear leaves alone what is no record; the next opening tells of it.
+        if (mutation !== undefined)
+          this.#rejected.set(mutation, foreignValue(keys[Number(number)] as string));
+      }
       this.#applied += 1;
       return { ok: true };
     } catch (error) {
@@ -196,6 +220,10 @@ export class BatchWriter {
       this.#options.signal.throwIfAborted();
     }
   }
+}
+
+function transientOr(kind: FailureKind): FailureKind {
+  return kind === "permanent" ? "transient" : kind;
 }
 
 function throwFailure(outcome: Outcome): void {

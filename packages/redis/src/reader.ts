@@ -6,7 +6,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { AdapterError, type StoredRecord } from "@leakdb/core/adapter";
 import type { Connection } from "./connection.js";
-import { decodeRecord } from "./record.js";
+import { decodeRecord, foreignValue } from "./record.js";
 import { SeenNames } from "./seen-names.js";
 import type { Session } from "./session.js";
 
@@ -150,6 +150,10 @@ class ValueReader {
       const values = await this.#session.values(partition, part);
       const records: StoredRecord[] = [];
       let bytes = 0;
+      await this.#checkTypes(
+        partition,
+        part.filter((_, index) => values[index] === null),
+      );
       for (const [index, value] of values.entries()) {
         if (value === null) continue;
         const name = part[index] as string;
@@ -160,5 +164,12 @@ class ValueReader {
       this.#count = Math.min(VALUES_MAX, Math.max(VALUES_MIN, Math.min(fitting, this.#count * 4)));
       if (records.length > 0) yield records;
     }
+  }
+
+  /** Another program's list, say, has no value that could be read, and is no miss. */
+  async #checkTypes(partition: number, names: readonly string[]): Promise<void> {
+    const types = await Promise.all(names.map((name) => this.#session.typeOf(partition, name)));
+    const foreign = types.findIndex((type) => type !== "none" && type !== "string");
+    if (foreign >= 0) throw foreignValue(names[foreign] as string);
   }
 }

@@ -40,10 +40,15 @@ export function decodeRecord(key: string, name: string, bytes: Buffer | null): S
   const header = end < 0 ? null : HEADER.exec((bytes as Buffer).toString("latin1", 0, end));
   const [version, expiresAt] = [Number(header?.[1]), Number(header?.[2])];
   if (!Number.isSafeInteger(version) || !Number.isSafeInteger(expiresAt)) {
-    const message = `what Redis holds as ${JSON.stringify(name)} is no record of LeakDB: another program writes below the key prefix; remove it, or choose another keyPrefix`;
-    throw new AdapterError(message, { kind: "permanent", code: "LEAKDB_CORRUPTION" });
+    throw foreignValue(name);
   }
   // Bytes of its own: the client's buffer would keep its whole reply alive.
   const value = new Uint8Array((bytes as Buffer).subarray(end + 1));
   return { key, value, version, expiresAt };
+}
+
+/** Of a name below the key prefix, under which something stands that LeakDB did not write. */
+export function foreignValue(name: string): AdapterError {
+  const message = `what Redis holds as ${JSON.stringify(name)} is no record of LeakDB: another program writes below the key prefix; remove it, or choose another keyPrefix`;
+  return new AdapterError(message, { kind: "permanent", code: "LEAKDB_CORRUPTION" });
 }

@@ -118,6 +118,11 @@ export class Session {
     ) as Promise<(Buffer | null)[]>;
   }
 
+  /** Of what stands under the name; `none` where nothing does. */
+  typeOf(partition: number, name: string): Promise<string> {
+    return this.#route(partition, CONTROL, (connection) => connection.call("TYPE", name)) as Promise<string>;
+  }
+
   /** `WAITAOF` on the connection that `run` has used last for the partition. */
   waitForDisk(partition: number, timeoutMs: number): Promise<number[]> {
     return this.#route(partition, CONTROL, (connection) =>
