@@ -20,9 +20,10 @@ const VALUES_MAX = 1_000;
 const PASSES_MAX = 50;
 const PASS_AGAIN_MS = 100;
 
+/** Names of one partition. */
 interface Named {
   readonly partition: number;
-  readonly names: string[];
+  readonly names: readonly string[];
 }
 
 /** The records in the order of the keys. */
@@ -30,12 +31,9 @@ export async function load(session: Session, keys: readonly string[]): Promise<(
   const { layout } = session;
   const found = new Map<string, StoredRecord>();
   const values = new ValueReader(session);
-  for (const { partition, names } of byPartition(
-    session,
-    keys.map((key) => layout.nameOf(layout.partitionOf(key), key)),
-  )) {
-    for await (const page of values.read(partition, names))
-      for (const record of page) found.set(record.key, record);
+  const names = keys.map((key) => layout.nameOf(layout.partitionOf(key), key));
+  for (const part of values.parts(names)) {
+    for (const record of await values.read(part)) found.set(record.key, record);
   }
   const given = new Set<string>();
   return keys.map((key) => {
@@ -49,7 +47,7 @@ export async function load(session: Session, keys: readonly string[]): Promise<(
   });
 }
 
-/** Every record of the prefix whose key is greater than `after`, once. */
+/** Every record of the prefix whose key is greater than `after`, once. While one page is taken in, the next is on its way. */
 export async function* scan(
   session: Session,
   prefix: string,
@@ -57,27 +55,39 @@ export async function* scan(
 ): AsyncGenerator<StoredRecord[], void, undefined> {
   const values = new ValueReader(session);
   const bound = Buffer.from(after);
-  const isAfter = (key: string): boolean => after === "" || Buffer.compare(Buffer.from(key), bound) > 0;
-  for await (const { partition, names } of scanNames(session, prefix)) {
-    const wanted = names.filter((name) => isAfter(session.layout.keyOf(name) as string));
-    yield* values.read(partition, wanted);
+  const isAfter = (name: string): boolean =>
+    Buffer.compare(Buffer.from(session.layout.keyOf(name) as string), bound) > 0;
+  let ahead: Promise<StoredRecord[]> | undefined;
+  for await (const names of scanPages(session, prefix)) {
+    for (const part of values.parts(after === "" ? names : names.filter(isAfter))) {
+      const next = values.read(part);
+      next.catch(() => undefined);
+      const records = await ahead;
+      if (records !== undefined && records.length > 0) yield records;
+      ahead = next;
+    }
   }
+  const records = await ahead;
+  if (records !== undefined && records.length > 0) yield records;
+}
+
+/** The names of all keys with the prefix, by partition and page. */
+export async function* scanNames(session: Session, prefix: string): AsyncGenerator<Named, void, undefined> {
+  for await (const names of scanPages(session, prefix)) yield* byPartition(session, names);
 }
 
 /**
- * The names of all keys with the prefix, by partition and page. A slot that moves between two nodes can hide its keys from a
- * scan of both, so a scan that saw one move begins again, and tells what is new.
+ * The names of all keys with the prefix, each once. A slot that moves between two nodes can hide its keys from a scan of
+ * both, so a scan that saw one move begins again, and tells what is new.
  */
-export async function* scanNames(session: Session, prefix: string): AsyncGenerator<Named, void, undefined> {
+async function* scanPages(session: Session, prefix: string): AsyncGenerator<string[], void, undefined> {
   const seen = new SeenNames();
   for (let pass = 1; pass <= PASSES_MAX; pass += 1) {
     const before = await slotsOf(session);
     for (const master of await session.masters()) {
       for await (const names of scanServer(session, master, prefix)) {
-        yield* byPartition(
-          session,
-          names.filter((name) => seen.add(name)),
-        );
+        const unseen = names.filter((name) => seen.add(name));
+        if (unseen.length > 0) yield unseen;
       }
     }
     if (before === (await slotsOf(session)) && !before.includes("[")) return;
@@ -122,7 +132,7 @@ async function* scanServer(
 }
 
 function byPartition({ layout }: Session, names: readonly string[]): Named[] {
-  if (layout.partitions === 1) return names.length === 0 ? [] : [{ partition: 0, names: [...names] }];
+  if (layout.partitions === 1) return names.length === 0 ? [] : [{ partition: 0, names }];
   const parts = new Map<number, string[]>();
   for (const name of names) {
     const partition = layout.partitionOf(layout.keyOf(name) as string);
@@ -142,28 +152,40 @@ class ValueReader {
     this.#session = session;
   }
 
-  async *read(partition: number, names: readonly string[]): AsyncGenerator<StoredRecord[], void, undefined> {
-    const { layout } = this.#session;
+  /** Cuts names into as many as are asked for at once. */
+  *parts(names: readonly string[]): Generator<readonly string[], void, undefined> {
     for (let start = 0; start < names.length; ) {
-      const part = names.slice(start, start + this.#count);
-      start += part.length;
-      const values = await this.#session.values(partition, part);
-      const records: StoredRecord[] = [];
-      let bytes = 0;
-      await this.#checkTypes(
-        partition,
-        part.filter((_, index) => values[index] === null),
-      );
-      for (const [index, value] of values.entries()) {
-        if (value === null) continue;
-        const name = part[index] as string;
-        bytes += value.byteLength;
-        records.push(decodeRecord(layout.keyOf(name) as string, name, value));
-      }
-      const fitting = Math.floor((VALUES_BYTES * part.length) / Math.max(1, bytes));
-      this.#count = Math.min(VALUES_MAX, Math.max(VALUES_MIN, Math.min(fitting, this.#count * 4)));
-      if (records.length > 0) yield records;
+      const end = start + this.#count;
+      yield start === 0 && end >= names.length ? names : names.slice(start, end);
+      start = end;
     }
+  }
+
+  /** The records that are there. */
+  async read(names: readonly string[]): Promise<StoredRecord[]> {
+    const parts = byPartition(this.#session, names);
+    const found = await Promise.all(parts.map((part) => this.#readPart(part)));
+    const records = found.length === 1 ? (found[0] as StoredRecord[]) : found.flat();
+    let bytes = 1;
+    for (const { value } of records) bytes += value.byteLength;
+    const fitting = Math.floor((VALUES_BYTES * names.length) / bytes);
+    this.#count = Math.min(VALUES_MAX, Math.max(VALUES_MIN, Math.min(fitting, this.#count * 4)));
+    return records;
+  }
+
+  async #readPart({ partition, names }: Named): Promise<StoredRecord[]> {
+    const { layout } = this.#session;
+    const values = await this.#session.values(partition, names);
+    const records: StoredRecord[] = [];
+    const missing: string[] = [];
+    for (let index = 0; index < names.length; index += 1) {
+      const name = names[index] as string;
+      const value = values[index] ?? null;
+      if (value === null) missing.push(name);
+      else records.push(decodeRecord(layout.keyOf(name) as string, name, value));
+    }
+    if (missing.length > 0) await this.#checkTypes(partition, missing);
+    return records;
   }
 
   /** Another program's list, say, has no value that could be read, and is no miss. */

@@ -14,9 +14,10 @@ import { AdapterError, type StoredRecord } from "@leakdb/core/adapter";
 /** The digits of the largest safe integer. */
 const VERSION_DIGITS = 16;
 const LINE_FEED = 10;
+const SPACE = 32;
+const ZERO = 48;
 /** Version, space, expiry and line feed. */
 const HEADER_BYTES_MAX = VERSION_DIGITS + 1 + VERSION_DIGITS + 1;
-const HEADER = /^(\d{16}) (\d{1,16})$/;
 
 /** What a record takes beside its value, at most. */
 export const RECORD_OVERHEAD_BYTES = HEADER_BYTES_MAX;
@@ -35,16 +36,25 @@ export function encodeRecord(value: Uint8Array, version: number, expiresAt: numb
 }
 
 /** @throws AdapterError LEAKDB_CORRUPTION when another program wrote it. */
-export function decodeRecord(key: string, name: string, bytes: Buffer | null): StoredRecord {
-  const end = bytes?.subarray(0, HEADER_BYTES_MAX).indexOf(LINE_FEED) ?? -1;
-  const header = end < 0 ? null : HEADER.exec((bytes as Buffer).toString("latin1", 0, end));
-  const [version, expiresAt] = [Number(header?.[1]), Number(header?.[2])];
-  if (!Number.isSafeInteger(version) || !Number.isSafeInteger(expiresAt)) {
-    throw foreignValue(name);
-  }
+export function decodeRecord(key: string, name: string, bytes: Buffer): StoredRecord {
+  const version = bytes[VERSION_DIGITS] === SPACE ? digits(bytes, 0, VERSION_DIGITS) : Number.NaN;
+  let end = VERSION_DIGITS + 1;
+  while (end < HEADER_BYTES_MAX && bytes[end] !== LINE_FEED) end += 1;
+  const expiresAt = bytes[end] === LINE_FEED ? digits(bytes, VERSION_DIGITS + 1, end) : Number.NaN;
+  if (!Number.isSafeInteger(version) || !Number.isSafeInteger(expiresAt)) throw foreignValue(name);
   // Bytes of its own: the client's buffer would keep its whole reply alive.
-  const value = new Uint8Array((bytes as Buffer).subarray(end + 1));
-  return { key, value, version, expiresAt };
+  return { key, value: new Uint8Array(bytes.subarray(end + 1)), version, expiresAt };
+}
+
+/** Those from `start` to `end` as a number; `NaN` when there are none, or others. */
+function digits(bytes: Buffer, start: number, end: number): number {
+  let number = start < end ? 0 : Number.NaN;
+  for (let at = start; at < end; at += 1) {
+    const digit = (bytes[at] as number) - ZERO;
+    if (digit < 0 || digit > 9) return Number.NaN;
+    number = number * 10 + digit;
+  }
+  return number;
 }
 
 /** Of a name below the key prefix, under which something stands that LeakDB did not write. */

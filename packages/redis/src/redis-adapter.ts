@@ -90,13 +90,15 @@ export class RedisAdapter implements Adapter {
       const tenure = await opening;
       this.#life.signal.throwIfAborted();
       this.#tenure = tenure;
+      // A store that goes on knows what it was told, whatever a failover has lost: that was reported.
+      const isContinued = this.#interrupted?.storeId === tenure.storeId;
+      this.#highVersion = isContinued ? Math.max(this.#highVersion, tenure.highVersion) : tenure.highVersion;
       this.#interrupted = undefined;
-      this.#highVersion = tenure.highVersion;
       this.#heartbeat = setInterval(
         () => void this.#beat(),
         this.#settings.leaseMs / BEATS_PER_LEASE,
       ).unref();
-      return { storeId: tenure.storeId, highVersion: tenure.highVersion, bytes: 0 };
+      return { storeId: tenure.storeId, highVersion: this.#highVersion, bytes: 0 };
     } catch (error) {
       this.#context = undefined;
       throw error;
@@ -272,9 +274,8 @@ export class RedisAdapter implements Adapter {
     }
     if (!now.isContinued) return this.#fence("", context);
     if (now.highVersion < this.#highVersion) {
-      const message = `${this.name}: a failover has lost writes that were acknowledged: the server knows versions to ${now.highVersion}, and ${this.#highVersion} was stored; what memory holds is newer`;
+      const message = `${this.name}: a failover has lost writes that were acknowledged: the server knows versions to ${now.highVersion}, and ${this.#highVersion} was stored; set those keys again`;
       context.report(new AdapterError(message, { kind: "permanent", code: "LEAKDB_CORRUPTION" }));
-      this.#highVersion = now.highVersion;
     }
     return undefined;
   }
