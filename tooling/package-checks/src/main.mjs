@@ -9,6 +9,7 @@ import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { startStandalone } from "@leakdb/redis-servers";
 import { checkContent, checkManifest } from "./check-tarball.mjs";
 import { copyNativePart, installedNames, makeProject } from "./empty-project.mjs";
 import { packPackages } from "./pack-packages.mjs";
@@ -49,6 +50,19 @@ const BROUGHT_BY_LMDB = [
   /^weak-lru-cache$/,
 ];
 
+/** And `@leakdb/redis`: the client that its user brings, with the client's own parts. */
+const BROUGHT_BY_REDIS = [
+  /^@leakdb\/redis$/,
+  /^ioredis$/,
+  /^@ioredis\/commands$/,
+  /^cluster-key-slot$/,
+  /^debug$/,
+  /^denque$/,
+  /^ms$/,
+  /^redis-errors$/,
+  /^standard-as-callback$/,
+];
+
 let failed = 0;
 
 /**
@@ -81,13 +95,17 @@ async function checkAll(temporary) {
   const sqlite = packed.find(({ name }) => name === "@leakdb/sqlite");
   const testkit = packed.find(({ name }) => name === "@leakdb/testkit");
   const lmdb = packed.find(({ name }) => name === "@leakdb/lmdb");
-  if (core === undefined || sqlite === undefined || testkit === undefined || lmdb === undefined) {
-    throw new Error("core, sqlite, lmdb and testkit must be publishable");
+  const redis = packed.find(({ name }) => name === "@leakdb/redis");
+  if (!core || !sqlite || !testkit || !lmdb || !redis) {
+    throw new Error("core, sqlite, lmdb, redis and testkit must be publishable");
   }
   await check("core alone brings no database and runs", () => coreAlone(temporary, core.tarball));
   await checkWithSqlite(temporary, core.tarball, sqlite);
   await check("core and lmdb bring no other database and run", () =>
     withLmdb(temporary, core.tarball, lmdb.tarball),
+  );
+  await check("core, redis and ioredis bring no other database and run", () =>
+    withRedis(temporary, core.tarball, redis),
   );
   await checkWithTestkit(temporary, core.tarball, testkit.tarball);
 }
@@ -122,6 +140,29 @@ async function withLmdb(temporary, core, lmdb) {
   if (strangers.length > 0) throw new Error(`installing core and lmdb also brings ${strangers.join(", ")}`);
   cpSync(join(CONSUMERS, "with-lmdb.mjs"), join(folder, "with-lmdb.mjs"));
   await runCommand(process.execPath, ["with-lmdb.mjs"], folder);
+}
+
+/**
+ * @param {string} temporary
+ * @param {string} core
+ * @param {import("./pack-packages.mjs").Packed} redis
+ */
+async function withRedis(temporary, core, redis) {
+  const folder = join(temporary, "with-redis");
+  const { version } = JSON.parse(
+    readFileSync(join(redis.folder, "node_modules", "ioredis", "package.json"), "utf8"),
+  );
+  await makeProject(folder, [core, redis.tarball, `ioredis@${version}`]);
+  const known = [...BROUGHT_BY_CORE, ...BROUGHT_BY_REDIS];
+  const strangers = installedNames(folder).filter((name) => !known.some((each) => each.test(name)));
+  if (strangers.length > 0) throw new Error(`installing core and redis also brings ${strangers.join(", ")}`);
+  cpSync(join(CONSUMERS, "with-redis.mjs"), join(folder, "with-redis.mjs"));
+  const server = await startStandalone();
+  try {
+    await runCommand(process.execPath, ["with-redis.mjs", server.url], folder);
+  } finally {
+    await server.stop();
+  }
 }
 
 /**
