@@ -6,8 +6,8 @@
 import { DefaultStorage, PersistentQueueStorage, PersistentStorage, QueueStorage } from "@leakdb/core";
 import { ManualClock } from "@leakdb/testkit";
 import fc from "fast-check";
-import { test } from "vitest";
-import { BACKENDS, type Backend } from "../src/metamorphic/backends.js";
+import { afterAll, test } from "vitest";
+import { BACKENDS, type Backend, stopServers } from "../src/metamorphic/backends.js";
 import { carryOut, contentsOf, histories, lettingTimePass } from "../src/metamorphic/history.js";
 import type { Command } from "../src/model/command.js";
 import type { AnyStorage } from "../src/model/perform.js";
@@ -24,6 +24,8 @@ interface Ending {
   readonly outcomes: readonly string[];
   readonly contents: readonly string[];
 }
+
+afterAll(stopServers);
 
 type Open = (backend: Backend, clock: ManualClock) => Promise<AnyStorage>;
 
@@ -116,11 +118,11 @@ test.each(Object.keys(BACKENDS))(
     const property = fc.asyncProperty(histories(), async (history) => {
       const endings = await endInMemory(history);
       for (const [name, open] of Object.entries(PERSISTENT)) {
-        const backend = (BACKENDS[backendName] as () => Backend)();
+        const backend = await (BACKENDS[backendName] as () => Promise<Backend> | Backend)();
         try {
           endings.push(...(await endOn(`${name} over ${backendName}`, open, backend, history)));
         } finally {
-          backend.dispose();
+          await backend.dispose();
         }
       }
       const [first, ...others] = endings;
