@@ -54,9 +54,11 @@ export class Connection {
       await connection.#connect(settings.connectTimeoutMs);
       return connection;
     } catch (error) {
+      // Before it is ended, which is a fault as well.
+      const cause = connection.#fault ?? error;
       connection.destroy();
       signal?.throwIfAborted();
-      throw connection.#fault ?? error;
+      throw cause;
     } finally {
       signal?.removeEventListener("abort", giveUp);
     }

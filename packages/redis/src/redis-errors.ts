@@ -38,6 +38,8 @@ const ADVICE: Readonly<Record<string, string>> = {
 
 /** Before Redis 7 what a command in a script was refused for stands in the middle of the script's own error. */
 const WRAPPED = /^ERR Error running script\b.*?: -?([A-Z]{3,}) /s;
+/** What a user may not do is told without its code, when a script wanted to do it. */
+const FORBIDDEN_IN_SCRIPT = /The user executing the script can't/;
 const OWN_CODE = /^-?([A-Z]+)\b/;
 
 /** True for what the server answered; false for what became of the connection. */
@@ -48,6 +50,7 @@ export function isReplyError(error: unknown): error is Error {
 /** The first word of a server's error, such as `OOM`; `""` for what is none. */
 export function replyCode(error: unknown): string {
   if (!isReplyError(error)) return "";
+  if (FORBIDDEN_IN_SCRIPT.test(error.message)) return "NOPERM";
   const wrapped = WRAPPED.exec(error.message)?.[1];
   if (wrapped !== undefined && (TRANSIENT.has(wrapped) || PERMANENT.has(wrapped))) return wrapped;
   return OWN_CODE.exec(error.message)?.[1] ?? "";
