@@ -11,6 +11,8 @@ import { storedNow } from "./standalone-servers.js";
 const EVERY_MS = 2;
 const KEYS = 500;
 
+type Contents = Readonly<Record<string, number>>;
+
 export class Traffic {
   readonly #storage: PersistentQueueStorage<number>;
   #timer: NodeJS.Timeout | undefined;
@@ -37,13 +39,19 @@ export class Traffic {
 
   /** Stops, and proves that what memory holds is stored, for the next owner to find. */
   async mustBeStored(options: RedisAdapterOptions): Promise<void> {
+    const { memory, stored } = await this.end(options);
+    expect(stored).toEqual(memory);
+  }
+
+  /** Stops. @returns what memory held after a flush, and what the next owner finds */
+  async end(options: RedisAdapterOptions): Promise<{ memory: Contents; stored: Contents }> {
     clearInterval(this.#timer);
     if (this.#failure !== undefined) throw this.#failure;
     await this.#storage.flush({ timeout: 60_000 });
     expect(this.#storage.deadLetters()).toEqual([]);
     const memory = Object.fromEntries(this.#storage.entries());
     await this.#storage.close();
-    expect(await storedNow(options)).toEqual(memory);
+    return { memory, stored: await storedNow(options) };
   }
 
   /** Memory answers at once, whatever becomes of the server: these calls are synchronous. */
