@@ -53,7 +53,13 @@ export type SyncMode = "always" | "WAITAOF";
 export async function syncModeOf(connection: Connection, info: ServerInfo): Promise<SyncMode> {
   const needs = "`synced` needs appendonly yes";
   if (info.get("aof_enabled") === "0") throw notSupported(`the server has no append-only file: ${needs}`);
-  if ((await appendfsync(connection)) === "always") return "always";
+  const policy = await appendfsync(connection);
+  if (policy === "always") return "always";
+  // Its WAITAOF would wait for a moment that the system chooses.
+  if (policy === "no")
+    throw notSupported(
+      `the server never syncs its file itself: ${needs}, and appendfsync always or everysec`,
+    );
   try {
     await connection.call("WAITAOF", 1, 0, 1);
     return "WAITAOF";
