@@ -11,6 +11,7 @@ type Argument = string | number | Buffer;
 
 export class Connection {
   readonly #redis: Redis;
+  readonly #name: string;
   /** For messages. */
   readonly address: string;
   #unanswered = 0;
@@ -29,6 +30,7 @@ export class Connection {
       connectTimeout: connectTimeoutMs,
     };
     this.#redis = new Redis(options);
+    this.#name = name;
     this.address =
       address === undefined ? (connection.path ?? connection.name ?? "the server") : addressText(address);
     this.#redis.on("error", (error: Error) => {
@@ -121,8 +123,9 @@ export class Connection {
     });
     try {
       await Promise.race([this.#redis.connect(), late]);
-      // A wrong password, or none, is an error beside the connection, which is there all the same.
-      await Promise.race([this.#redis.ping(), late]);
+      // A wrong password, or none, is an error beside the connection, which is there all the same; so is a name that the
+      // user may not give it. Without the name others would take the owner for dead.
+      await Promise.race([this.#redis.call("CLIENT", "SETNAME", this.#name), late]);
     } finally {
       clearTimeout(timer);
     }
