@@ -16,6 +16,7 @@ export class Connection {
   readonly address: string;
   #unanswered = 0;
   #fault: Error | undefined;
+  #isDestroyed = false;
 
   private constructor(settings: Settings, name: string, address: Address | undefined) {
     const { connection, commandTimeoutMs, connectTimeoutMs } = settings;
@@ -111,6 +112,9 @@ export class Connection {
 
   #fail(error: Error): void {
     this.#fault ??= error;
+    // Each time it is told to, ioredis sets another timer and listens to its socket once more.
+    if (this.#isDestroyed) return;
+    this.#isDestroyed = true;
     this.#redis.disconnect();
   }
 

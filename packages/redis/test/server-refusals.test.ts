@@ -27,7 +27,6 @@ async function passesOver(
 ): Promise<void> {
   const server = await serverOfThisTest(options);
   const { storage, faults } = await openStorage({ url: server.url, lease: 1_000 });
-  storage.on("retry", ({ error }) => faults.push(error));
   const traffic = new Traffic(storage);
   await traffic.more(20);
   await begin(server);

@@ -1,6 +1,5 @@
 /** What the tests on one server and on Sentinels share: what ends with a test, an open adapter, and records. */
 
-import { once } from "node:events";
 import { PersistentQueueStorage, type PersistentQueueStorageOptions } from "@leakdb/core";
 import {
   type Adapter,
@@ -104,8 +103,9 @@ export function puts(count: number, firstVersion = 1, head = "key "): Mutation[]
 
 export interface OpenedStorage {
   readonly storage: PersistentQueueStorage<number>;
+  /** What was told as a fault, or as the reason of a retry. */
   readonly faults: Error[];
-  /** Resolves with the next fault that fits, or one that came before. */
+  /** Resolves with the next of them that fits, or one that came before. */
   fault(fits: (error: Error) => boolean): Promise<Error>;
 }
 
@@ -122,6 +122,7 @@ export async function openStorage(
   });
   const faults: Error[] = [];
   storage.on("fault", (error) => faults.push(error));
+  storage.on("retry", ({ error }) => faults.push(error));
   afterThisTest(() => storage.close({ timeout: 0 }).catch(() => undefined));
   return {
     storage,
@@ -130,7 +131,10 @@ export async function openStorage(
       for (;;) {
         const found = faults.find(fits);
         if (found !== undefined) return found;
-        await new Promise<void>((resolve) => storage.once("fault", () => resolve()));
+        await new Promise<void>((resolve) => {
+          storage.once("fault", () => resolve());
+          storage.once("retry", () => resolve());
+        });
       }
     },
   };
@@ -154,5 +158,3 @@ export async function rejection(start: Promise<unknown>): Promise<Error & { code
   }
   throw new Error(`it was expected to reject, and resolved with ${String(value)}`);
 }
-
-export { once };
