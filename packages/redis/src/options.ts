@@ -131,8 +131,10 @@ function placeOf({ url, nodes = [], connection = {} }: RedisAdapterOptions): Pla
   if (connection.sentinels !== undefined || connection.path !== undefined)
     return { connection: merged, seeds: [] };
   const others = urls.slice(connection.host === undefined ? 1 : 0);
-  return { connection: merged, seeds: [{ host, port: Number(port) }, ...others.map((each) => each)] };
+  return { connection: merged, seeds: [{ host, port: Number(port) }, ...others.map(addressOf)] };
 }
+
+const addressOf = ({ host, port }: Address): Address => ({ host, port });
 
 interface ParsedUrl extends Address {
   readonly options: RedisOptions;

@@ -4,7 +4,7 @@
  */
 
 import { setTimeout as delay } from "node:timers/promises";
-import { isLeakDBError, type PersistentQueueStorage } from "@leakdb/core";
+import type { PersistentQueueStorage } from "@leakdb/core";
 import { type RedisServer, type TcpProxy, until } from "@leakdb/redis-servers";
 import { describe, expect, it } from "vitest";
 import {
@@ -94,25 +94,6 @@ describe("nothing is lost, and service catches up alone, when", () => {
     await isStoring(storage);
     await traffic.mustBeStored({ url: server.url });
   });
-
-  it("the server is away for 15 seconds, within the bounds of the queue", { timeout: 60_000 }, async () => {
-    const { server, proxy, traffic, storage } = await underTraffic();
-    await proxy.refuse();
-    proxy.cut();
-    const startMs = performance.now();
-    let waitingMax = 0;
-    while (performance.now() - startMs < 15_000) {
-      await delay(250);
-      waitingMax = Math.max(waitingMax, storage.stats().queue?.waiting ?? 0);
-    }
-    await traffic.more(1);
-    // Keys that wait wait once: 500 of them, `count`, and those in the hands of the lane besides.
-    expect(waitingMax).toBeLessThanOrEqual(1_002);
-    expect(waitingMax).toBeGreaterThan(0);
-    await proxy.admit();
-    await isStoring(storage);
-    await traffic.mustBeStored({ url: server.url });
-  });
 });
 
 describe("a server that is down", () => {
@@ -153,31 +134,6 @@ describe("a server that is down", () => {
     expect(performance.now() - startMs).toBeLessThan(20_000);
     await server.resume();
   });
-});
-
-it("holds a capacity of waiting keys while the server is away, and refuses what is more", async () => {
-  const server = await serverOfThisTest({ appendOnly: true, appendFsync: "always" });
-  const limits = { highWaterMark: 50, capacity: 100, batchMax: 20 };
-  const { storage } = await openStorage({ url: server.url }, limits);
-  await server.kill();
-  let refused = 0;
-  for (let index = 0; index < 1_000; index += 1) {
-    try {
-      storage.set(`key ${index}`, index);
-    } catch (error) {
-      if (!isLeakDBError(error) || error.code !== "LEAKDB_QUEUE_FULL") throw error;
-      refused += 1;
-      expect(storage.has(`key ${index}`)).toBe(false);
-    }
-  }
-  expect(refused).toBeGreaterThanOrEqual(899);
-  expect(storage.needDrain).toBe(true);
-  await server.restart();
-  await storage.drained();
-  await storage.flush();
-  const memory = [...storage.keys()].sort();
-  await storage.close();
-  expect(await (await openAdapter({ url: server.url })).keys()).toEqual(memory);
 });
 
 describe("a store whose keys somebody removes (FLUSHALL)", () => {
