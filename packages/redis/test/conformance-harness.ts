@@ -53,6 +53,15 @@ export const GROUPS_OF_SERVERS: readonly string[] = [
   "ownership",
 ];
 
+/** Those whose replies are of every form, for the second protocol that a server speaks. */
+export const GROUPS_OF_PROTOCOLS: readonly string[] = [
+  "write",
+  "load",
+  "scan",
+  "clear",
+  "hostile keys and values",
+];
+
 export function describeConformance(suite: Suite): void {
   const cases = conformanceCases({ name: suite.name, create: () => fixtureOf(suite), deadlineMs: 20_000 });
   const groups = suite.groups ?? [...new Set(cases.map(({ group }) => group))];

@@ -54,6 +54,7 @@ describe("a user with the commands that docs/redis.md lists, and the keys of the
 
   it("works", () => worksFor(`${allowed} ${USEFUL}`, "7"));
   it("works without those that it can do without", () => worksFor(allowed, "7"));
+  // Where no Valkey is to be had there is nothing to ask; the other tests ask Redis the same.
   it.skipIf(missing !== undefined)("works on Valkey", () => worksFor(`${allowed} ${USEFUL}`, "valkey"));
 
   it.each(NEEDED.split(" ").filter((name) => !/hello|auth|select/.test(name)))("needs %s", async (name) => {

@@ -2,7 +2,12 @@
 
 import { startStandalone } from "@leakdb/redis-servers";
 import { afterAll } from "vitest";
-import { DATABASES, describeConformance, GROUPS_OF_SERVERS, standalonePlace } from "./conformance-harness.js";
+import {
+  DATABASES,
+  describeConformance,
+  GROUPS_OF_PROTOCOLS,
+  standalonePlace,
+} from "./conformance-harness.js";
 
 const server = await startStandalone({ databases: DATABASES });
 afterAll(() => server.stop());
@@ -17,5 +22,5 @@ describeConformance({
   name: "redis 7 RESP2",
   outage: "freeze",
   connection: { protocol: 2 },
-  groups: GROUPS_OF_SERVERS,
+  groups: GROUPS_OF_PROTOCOLS,
 });

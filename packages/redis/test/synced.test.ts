@@ -30,6 +30,7 @@ it.each<[string, ServerOptions, RegExp]>([
 
 const missing = await whyNoServer({ version: "valkey" });
 
+// No other server of these tests knows WAITAOF.
 describe.skipIf(missing !== undefined)("on Valkey, by WAITAOF,", () => {
   it("is waited for, and survives a kill", async () => {
     const server = await serverOfThisTest({ server: await findServer({ version: "valkey" }), ...everysec });

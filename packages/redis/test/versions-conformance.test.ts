@@ -5,7 +5,13 @@
 
 import { findServer, startStandalone, whyNoServer } from "@leakdb/redis-servers";
 import { afterAll, test } from "vitest";
-import { DATABASES, describeConformance, GROUPS_OF_SERVERS, standalonePlace } from "./conformance-harness.js";
+import {
+  DATABASES,
+  describeConformance,
+  GROUPS_OF_PROTOCOLS,
+  GROUPS_OF_SERVERS,
+  standalonePlace,
+} from "./conformance-harness.js";
 
 const VERSIONS = [
   { version: "6.0", name: "redis 6.0" },
@@ -28,9 +34,9 @@ for (const { version, name } of VERSIONS) {
     describeConformance({
       ...place,
       name: `${name} RESP${protocol}`,
-      outage: protocol === 2 ? "refuse" : "freeze",
+      outage: "freeze",
       connection: { protocol },
-      groups: GROUPS_OF_SERVERS,
+      groups: protocol === 2 ? GROUPS_OF_SERVERS : GROUPS_OF_PROTOCOLS,
     });
   }
 }
