@@ -11,6 +11,8 @@ import {
   type Mutation,
   type WriteResult,
 } from "@leakdb/core/adapter";
+import { type Acknowledged, Loss } from "./acknowledged.js";
+import type { Named } from "./reader.js";
 import { encodeRecord, foreignValue, RECORD_OVERHEAD_BYTES, versionText } from "./record.js";
 import { isReplyError, kindOf, redisError } from "./redis-errors.js";
 import { WRITE } from "./scripts.js";
@@ -49,16 +51,20 @@ export interface WriteOptions {
   readonly lane: number;
   readonly clock: Clock;
   readonly signal: AbortSignal;
+  readonly acknowledged: Acknowledged;
+  /** Told of what was acknowledged before and is not there. */
+  onLoss(loss: Loss): void;
   /** Makes an error of an answer that is not `OK`. */
   onRefusal(answer: readonly string[]): AdapterError;
-  /** The names of all keys with the prefix, by partition and page. */
-  names(prefix: string): AsyncIterable<{ readonly partition: number; readonly names: readonly string[] }>;
+  /** The names of all keys with the prefix, page by page, each by partition. */
+  names(prefix: string): AsyncIterable<readonly Named[]>;
 }
 
 export class BatchWriter {
   readonly #options: WriteOptions;
   /** What was not stored, as another program's value is there. */
   readonly #rejected = new Map<Put | Delete, Error>();
+  readonly #loss = new Loss();
   #applied = 0;
   #sent = 0;
 
@@ -86,6 +92,7 @@ export class BatchWriter {
       throw this.#failure(error);
     } finally {
       signal.removeEventListener("abort", fail);
+      if (!this.#loss.isNone) this.#options.onLoss(this.#loss);
     }
   }
 
@@ -180,20 +187,23 @@ export class BatchWriter {
       records.push(versionText(version));
       if (version > high) high = version;
     }
-    return this.#run(partition, keys, [high, puts.length, ...records, ...expiries], [...puts, ...deletes]);
+    return this.#run(partition, keys, high, [puts.length, ...records, ...expiries], [...puts, ...deletes]);
   }
 
+  /** @param high the highest version in `args` */
   async #run(
     partition: number,
     keys: readonly string[],
+    high: number,
     args: readonly (string | number | Buffer)[],
     mutations: readonly (Put | Delete)[] = [],
   ): Promise<Outcome> {
-    const { session, lane, epoch, onRefusal } = this.#options;
+    const { session, lane, epoch, acknowledged, onRefusal } = this.#options;
+    const before = acknowledged.highOf(partition);
     this.#sent += 1;
     try {
-      const answer = await session.run(lane, partition, WRITE, keys, [epoch, ...args]);
-      const [outcome, ...foreign] = answer;
+      const answer = await session.run(lane, partition, WRITE, keys, [epoch, high, ...args]);
+      const [outcome, highBefore, ...foreign] = answer;
       if (outcome !== "OK") return { ok: false, error: onRefusal(answer) };
       for (const number of foreign) {
         const mutation = mutations[Number(number) - 1];
@@ -202,6 +212,8 @@ export class BatchWriter {
           this.#rejected.set(mutation, foreignValue(keys[Number(number)] as string));
       }
       this.#applied += 1;
+      this.#loss.note(Number(highBefore), before);
+      acknowledged.note(partition, high);
       return { ok: true };
     } catch (error) {
       return { ok: false, error };
@@ -212,11 +224,14 @@ export class BatchWriter {
   async #clear({ prefix, version }: Clear): Promise<void> {
     const { session, names } = this.#options;
     const mark = [session.layout.markOf(0)];
-    throwFailure(await this.#run(0, mark, [version, 0]));
+    throwFailure(await this.#run(0, mark, version, [0]));
     const older = versionText(version - 1);
     for await (const page of names(prefix)) {
-      const keys = [session.layout.markOf(page.partition), ...page.names];
-      throwFailure(await this.#run(page.partition, keys, [0, 0, ...page.names.map(() => older)]));
+      const outcomes = page.map((part) => {
+        const keys = [session.layout.markOf(part.partition), ...part.names];
+        return this.#run(part.partition, keys, 0, [0, ...part.names.map(() => older)]);
+      });
+      for (const outcome of await Promise.all(outcomes)) throwFailure(outcome);
       this.#options.signal.throwIfAborted();
     }
   }

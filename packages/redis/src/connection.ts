@@ -4,6 +4,7 @@
  * knows what becomes of what was sent.
  */
 
+import { AdapterError } from "@leakdb/core/adapter";
 import { Redis, type RedisOptions } from "ioredis";
 import { type Address, addressText, type Settings } from "./options.js";
 
@@ -55,6 +56,8 @@ export class Connection {
     signal?.addEventListener("abort", giveUp, { once: true });
     try {
       await connection.#connect(settings.connectTimeoutMs);
+      // Such as a database that there is not: ioredis goes on without it.
+      if (connection.#fault !== undefined) throw connection.#fault;
       return connection;
     } catch (error) {
       // Before it is ended, which is a fault as well.
@@ -92,7 +95,11 @@ export class Connection {
   }
 
   async #send(start: () => Promise<unknown>): Promise<unknown> {
-    if (!this.isUp) throw this.#fault ?? new Error(`there is no connection to ${this.address}`);
+    if (!this.isUp) {
+      const cause = this.#fault;
+      const message = cause?.message ?? "it has ended";
+      throw new AdapterError(`no connection to ${this.address}: ${message}`, { kind: "transient", cause });
+    }
     this.#unanswered += 1;
     try {
       const reply = await start();

@@ -14,13 +14,28 @@ import calculateSlot from "cluster-key-slot";
 /** Enough for balance among some thirty masters, few enough that a batch puts dozens of records into each. */
 export const CLUSTER_PARTITIONS = 256;
 
-const HASH_TAG = /\{[^}]+\}/;
+/** What stands in the first braces, if it is anything, decides on the slot alone. */
+const HASH_TAG = /^[^{]*\{[^}]+\}/;
+/** With nothing in the first braces no later ones count. */
+const NO_HASH_TAGS = /^[^{]*\{\}/;
+
+/** Whether the records of such a store can be kept together, by partition, in a Cluster. */
+export function suitsCluster(keyPrefix: string): boolean {
+  return !NO_HASH_TAGS.test(keyPrefix);
+}
+
+/** What names the mark of the same store's other form, on one server or in a Cluster; `undefined` where both are one. */
+export function markOfOtherForm(keyPrefix: string, isCluster: boolean): string | undefined {
+  if (HASH_TAG.test(keyPrefix)) return undefined;
+  return isCluster ? keyPrefix : `${keyPrefix}{0}`;
+}
 
 export class Layout {
   readonly partitions: number;
   readonly #keyPrefix: string;
   /** By partition: what stands before its keys, which is the name of its mark as well. */
   readonly #heads: readonly string[];
+  readonly #slots: readonly number[];
 
   constructor(keyPrefix: string, isCluster: boolean) {
     this.#keyPrefix = keyPrefix;
@@ -29,6 +44,7 @@ export class Layout {
       this.partitions === 1
         ? [keyPrefix]
         : Array.from({ length: this.partitions }, (_, partition) => `${keyPrefix}{${partition}}`);
+    this.#slots = this.#heads.map((head) => calculateSlot(head));
   }
 
   partitionOf(key: string): number {
@@ -37,7 +53,12 @@ export class Layout {
 
   /** The slot of a Cluster in which the partition is. */
   slotOf(partition: number): number {
-    return calculateSlot(this.markOf(partition));
+    return this.#slots[partition] as number;
+  }
+
+  /** All slots of a Cluster in which the store is. */
+  get slots(): readonly number[] {
+    return this.#slots;
   }
 
   markOf(partition: number): string {

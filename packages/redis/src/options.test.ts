@@ -55,7 +55,7 @@ describe("where the server is", () => {
 describe("a mistake is told, and no password with it:", () => {
   it.each<[unknown, RegExp]>([
     [null, /must be an object/],
-    [{ uri: "x" }, /there is no option uri/],
+    [{ uri: "x" }, /there is no option "uri"; did you mean url\?/],
     [{ url: 7 }, /must be a string/],
     [{ url: "secret" }, /must be like redis:\/\//],
     [{ url: "http://:secret@host" }, /must begin with redis:\/\//],

@@ -54,12 +54,16 @@ export interface Address {
   readonly port: number;
 }
 
+type NatFunction = (address: string) => Address | null | undefined;
+
 export interface Settings {
   /** For every connection; without the address for those to the nodes of a Cluster. */
   readonly connection: RedisOptions;
   /** Where to begin; empty where `connection` knows the place, as with Sentinel. */
   readonly seeds: readonly Address[];
   readonly natMap: ReadonlyMap<string, Address>;
+  /** Asked where `natMap` knows nothing: a `Cluster` of ioredis takes a function as well. */
+  readonly natFunction: NatFunction | undefined;
   readonly keyPrefix: string;
   readonly takeover: boolean;
   readonly leaseMs: number;
@@ -99,10 +103,16 @@ export function checkOptions(options: RedisAdapterOptions): Settings {
   checkOptionNames(options, OPTIONS, "redis");
   const place = options.client === undefined ? placeOf(options) : placeOfClient(options);
   const { natMap = {} } = options;
+  const { connection, seeds, natMap: ofClient } = place;
   if (typeof natMap !== "object" || natMap === null) throw new TypeError("redis: natMap must be an object");
   return {
-    ...place,
-    natMap: new Map([...Object.entries(place.natMap ?? {}), ...Object.entries(natMap)]),
+    connection,
+    seeds,
+    natMap: new Map([
+      ...Object.entries(typeof ofClient === "object" ? ofClient : {}),
+      ...Object.entries(natMap),
+    ]),
+    natFunction: typeof ofClient === "function" ? ofClient : undefined,
     keyPrefix: keyPrefixOf(options.keyPrefix),
     takeover: flag("takeover", options.takeover),
     leaseMs: duration("lease", options.lease, 10_000, LEASE_MS_MIN),
@@ -116,7 +126,13 @@ export function checkOptions(options: RedisAdapterOptions): Settings {
 interface Place {
   readonly connection: RedisOptions;
   readonly seeds: readonly Address[];
-  readonly natMap?: Readonly<Record<string, Address>>;
+  readonly natMap?: Readonly<Record<string, Address>> | NatFunction | undefined;
+}
+
+/** Where an address that a server gave is reached from here. */
+export function reachable({ natMap, natFunction }: Settings, address: Address): Address {
+  const given = `${address.host}:${address.port}`;
+  return natMap.get(given) ?? natFunction?.(given) ?? address;
 }
 
 function placeOf({ url, nodes = [], connection = {} }: RedisAdapterOptions): Place {
@@ -170,8 +186,8 @@ function parseUrl(text: unknown): ParsedUrl {
 /** The parts of ioredis's `Cluster` that are read. */
 interface ClusterLike {
   readonly isCluster: true;
-  readonly options: { readonly redisOptions?: RedisOptions; readonly natMap?: unknown };
-  readonly startupNodes?: readonly (string | number | Partial<Address>)[];
+  readonly options: { readonly redisOptions?: RedisOptions; readonly natMap?: Place["natMap"] | null };
+  readonly startupNodes?: readonly (string | number | RedisOptions)[];
   nodes(role: "all"): readonly { readonly options: RedisOptions }[];
 }
 
@@ -189,12 +205,25 @@ function placeOfClient({ client, url, nodes, connection }: RedisAdapterOptions):
     const hasAddress = options.sentinels === undefined && !options.path;
     return { connection: options, seeds: hasAddress ? [{ host, port: Number(port) }] : [] };
   }
+  const { redisOptions, natMap } = given.options;
   const known = given.nodes("all").map((node) => node.options);
-  const begun = (given.startupNodes ?? []).flatMap((node) => (typeof node === "object" ? [node] : []));
-  const seeds = [...known, ...begun].map(({ host = "127.0.0.1", port = DEFAULT_PORT }) => ({ host, port }));
-  const { redisOptions = {}, natMap } = given.options;
-  const isMap = typeof natMap === "object" && natMap !== null;
-  return { connection: redisOptions, seeds, ...(isMap && { natMap: natMap as Record<string, Address> }) };
+  const begun = (given.startupNodes ?? []).map(startupNode);
+  const seeds = [...known, ...begun].map(({ host = "127.0.0.1", port = DEFAULT_PORT }) => ({
+    host,
+    port: Number(port),
+  }));
+  // What the first node is given of passwords and TLS holds for all, unlike what it is given of its place.
+  const { host: _host, port: _port, path: _path, db: _db, ...shared } = { ...begun[0], ...redisOptions };
+  return { connection: shared, seeds, natMap: natMap ?? undefined };
+}
+
+/** As ioredis understands it: a url, a port, or options. */
+function startupNode(node: string | number | RedisOptions): RedisOptions {
+  if (typeof node === "number") return { port: node };
+  if (typeof node === "object") return node;
+  if (!node.includes("://")) return /^\d+$/.test(node) ? { port: Number(node) } : { host: node };
+  const { host, port, options } = parseUrl(node);
+  return { host, port, ...options };
 }
 
 function keyPrefixOf(keyPrefix: unknown = "leakdb:"): string {

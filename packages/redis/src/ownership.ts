@@ -12,9 +12,10 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import { AdapterError } from "@leakdb/core/adapter";
-import type { Settings } from "./options.js";
+import { markOfOtherForm } from "./layout.js";
+import { addressText, type Settings } from "./options.js";
 import { fenced, replyCode } from "./redis-errors.js";
-import { ADOPT, CLAIM, RELEASE, RENEW, TOUCH } from "./scripts.js";
+import { ADOPT, CLAIM, RAISE, RELEASE, RENEW, TOUCH } from "./scripts.js";
 import { CONTROL, type Session } from "./session.js";
 
 const SCHEMA = "1";
@@ -33,9 +34,18 @@ export interface Owner {
 export interface Claim {
   readonly epoch: string;
   readonly storeId: string;
-  readonly highVersion: number;
+  /** By partition: the highest version that was acknowledged. */
+  readonly highs: readonly number[];
   /** The owner before, by its id; `""` for none. */
   readonly ownerBefore: string;
+  /** The epoch before. */
+  readonly epochBefore: number;
+}
+
+/** What an owner has claimed since it opened the store. */
+export interface OwnEpochs {
+  /** 0 before the first. */
+  highest: number;
 }
 
 export function connectionName(ownerId: string): string {
@@ -52,25 +62,70 @@ export async function claim(
   owner: Owner,
   newStoreId: string,
   signal: AbortSignal,
+  own: OwnEpochs,
 ): Promise<Claim> {
-  const [epoch, storeId, high, complete, ownerBefore] = await claimHome(
-    session,
-    settings,
-    owner,
-    newStoreId,
-    signal,
-  );
-  let highVersion = Number(high);
-  const { partitions } = session.layout;
-  if (partitions > 1) {
-    const others = Array.from({ length: partitions - 1 }, (_, index) => index + 1);
-    const highs = await Promise.all(
-      others.map((partition) => adopt(session, partition, epoch, storeId, complete)),
-    );
-    highVersion = Math.max(highVersion, ...highs);
+  await mustHaveNoOtherForm(session, settings);
+  const home = await claimHome(session, settings, owner, newStoreId, signal);
+  const [claimed, storeId, high, complete, ownerBefore] = home;
+  const epochBefore = Number(claimed) - 1;
+  let epoch = claimed;
+  for (;;) {
+    const ownBefore = own.highest;
+    own.highest = Math.max(own.highest, Number(epoch));
+    const adopted = await adoptAll(session, epoch, storeId, complete);
+    if (!("ahead" in adopted)) {
+      if (complete !== "1") await renew(session, settings, epoch);
+      return { epoch, storeId, highs: [Number(high), ...adopted.highs], ownerBefore, epochBefore };
+    }
+    // Whoever was owner already and meets an epoch that is not its own, was taken over; only the first mark has forgotten it.
+    if (ownBefore > 0 && adopted.ahead > ownBefore) throw fenced(session.layout.markOf(0), "");
+    epoch = await raise(session, epoch, adopted.ahead);
   }
-  if (complete !== "1") await renew(session, settings, epoch);
-  return { epoch, storeId, highVersion, ownerBefore };
+}
+
+/**
+ * Brings the marks of all other partitions to the epoch.
+ * @returns the highest version of each; or the highest epoch of those that are ahead, where a failover has lost some
+ */
+async function adoptAll(
+  session: Session,
+  epoch: string,
+  storeId: string,
+  complete: string,
+): Promise<{ readonly highs: number[] } | { readonly ahead: number }> {
+  const others = Array.from({ length: session.layout.partitions - 1 }, (_, index) => index + 1);
+  const answers = await Promise.all(
+    others.map(async (partition) => {
+      const mark = session.layout.markOf(partition);
+      const answer = await session.run(CONTROL, partition, ADOPT, [mark], [epoch, storeId, complete]);
+      if (answer[0] === "OK" || answer[0] === "AHEAD") return answer as ["OK" | "AHEAD", string];
+      const what = answer[0] === "GONE" ? "is gone, and its records with it" : "belongs to another store";
+      throw new AdapterError(`the mark ${JSON.stringify(mark)} ${what}: restore a backup`, {
+        kind: "permanent",
+        code: "LEAKDB_CORRUPTION",
+      });
+    }),
+  );
+  const ahead = answers.flatMap(([answer, found]) => (answer === "AHEAD" ? [Number(found)] : []));
+  if (ahead.length > 0) return { ahead: Math.max(...ahead) };
+  return { highs: answers.map(([, high]) => Number(high)) };
+}
+
+async function raise(session: Session, epoch: string, above: number): Promise<string> {
+  const mark = session.layout.markOf(0);
+  const [answer, found = "", label = ""] = await session.run(CONTROL, 0, RAISE, [mark], [epoch, above]);
+  if (answer === "OK") return found;
+  throw fenced(mark, label);
+}
+
+/** A store's names on one server are not those in a Cluster: nobody may begin a second one beside it. */
+async function mustHaveNoOtherForm(session: Session, { keyPrefix }: Settings): Promise<void> {
+  const { isCluster } = session.topology;
+  const mark = markOfOtherForm(keyPrefix, isCluster);
+  if (mark === undefined || (await session.typeOf(mark)) !== "hash") return;
+  const [made, wanted] = isCluster ? ["on one server", "a Cluster"] : ["in a Cluster", "one server"];
+  const message = `the store was made ${made}, and its records have other names than ${wanted} wants: open it as it was made and move it with copy(), or choose another keyPrefix`;
+  throw new AdapterError(message, { kind: "permanent", code: "LEAKDB_NOT_SUPPORTED" });
 }
 
 type Claimed = [epoch: string, storeId: string, high: string, complete: string, ownerBefore: string];
@@ -119,12 +174,12 @@ export async function disclaim(
   settings: Settings,
   owner: Owner,
   signal: AbortSignal,
-): Promise<Pick<Claim, "epoch" | "ownerBefore"> | undefined> {
+): Promise<Pick<Claim, "epoch" | "epochBefore" | "ownerBefore"> | undefined> {
   try {
     const own = { ...settings, takeover: false };
     const [epoch, , , , ownerBefore] = await claimHome(session, own, owner, randomUUID(), signal);
     await session.run(CONTROL, 0, RELEASE, [session.layout.markOf(0)], [epoch]);
-    return { epoch, ownerBefore };
+    return { epoch, epochBefore: Number(epoch) - 1, ownerBefore };
   } catch (error) {
     if ((error as AdapterError).code === "LEAKDB_LOCKED") return undefined;
     throw error;
@@ -155,24 +210,6 @@ async function hasConnections(session: Session, ownerId: string): Promise<boolea
     if (replyCode(error) === "NOPERM") return true;
     throw error;
   }
-}
-
-async function adopt(
-  session: Session,
-  partition: number,
-  epoch: string,
-  storeId: string,
-  complete: string,
-): Promise<number> {
-  const mark = session.layout.markOf(partition);
-  const [answer, found] = await session.run(CONTROL, partition, ADOPT, [mark], [epoch, storeId, complete]);
-  if (answer === "OK") return Number(found);
-  if (answer === "FENCED") throw fenced(mark, "");
-  const what = answer === "GONE" ? "is gone, and its records with it" : "belongs to another store";
-  throw new AdapterError(`the mark ${JSON.stringify(mark)} ${what}: restore a backup`, {
-    kind: "permanent",
-    code: "LEAKDB_CORRUPTION",
-  });
 }
 
 /** @returns what the script answers */
@@ -221,7 +258,11 @@ export async function syncDisks(
 ): Promise<readonly string[] | undefined> {
   const { layout, topology } = session;
   const partitions = Array.from({ length: layout.partitions }, (_, partition) => partition);
-  const byMaster = new Map(partitions.map((each) => [topology.addressOf(layout.slotOf(each)), each]));
+  const masterOf = (partition: number): string => {
+    const address = topology.addressOf(layout.slotOf(partition));
+    return address === undefined ? "" : addressText(address);
+  };
+  const byMaster = new Map(partitions.map((each) => [masterOf(each), each]));
   for (const partition of byMaster.values()) {
     const answer = await session.run(CONTROL, partition, TOUCH, [layout.markOf(partition)], [epoch]);
     if (answer[0] !== "OK") return answer;

@@ -9,6 +9,7 @@ import type { Connection } from "./connection.js";
 import { decodeRecord, foreignValue } from "./record.js";
 import { SeenNames } from "./seen-names.js";
 import type { Session } from "./session.js";
+import { slotView } from "./slot-view.js";
 
 /** How many entries of its table a server looks at for one answer. */
 const SCAN_COUNT = 1_000;
@@ -21,7 +22,7 @@ const PASSES_MAX = 50;
 const PASS_AGAIN_MS = 100;
 
 /** Names of one partition. */
-interface Named {
+export interface Named {
   readonly partition: number;
   readonly names: readonly string[];
 }
@@ -71,44 +72,43 @@ export async function* scan(
   if (records !== undefined && records.length > 0) yield records;
 }
 
-/** The names of all keys with the prefix, by partition and page. */
-export async function* scanNames(session: Session, prefix: string): AsyncGenerator<Named, void, undefined> {
-  for await (const names of scanPages(session, prefix)) yield* byPartition(session, names);
+/** The names of all keys with the prefix, page by page, each by partition. */
+export async function* scanNames(
+  session: Session,
+  prefix: string,
+): AsyncGenerator<readonly Named[], void, undefined> {
+  for await (const names of scanPages(session, prefix)) yield byPartition(session, names);
 }
 
 /**
  * The names of all keys with the prefix, each once. A slot that moves between two nodes can hide its keys from a scan of
- * both, so a scan that saw one move begins again, and tells what is new.
+ * both, so a scan during which one moved goes on with another pass, and tells what is new.
+ *
+ * A slot that is half-way all the time is scanned twice: keys go one way alone, so what the first pass missed was on
+ * the other node when the second began.
  */
 async function* scanPages(session: Session, prefix: string): AsyncGenerator<string[], void, undefined> {
   const seen = new SeenNames();
-  for (let pass = 1; pass <= PASSES_MAX; pass += 1) {
-    const before = await slotsOf(session);
-    for (const master of await session.masters()) {
+  let before = await slotView(session);
+  for (let pass = 1, steady = 0; pass <= PASSES_MAX; pass += 1) {
+    for (const master of before.isWhole ? await session.masters() : []) {
       for await (const names of scanServer(session, master, prefix)) {
         const unseen = names.filter((name) => seen.add(name));
         if (unseen.length > 0) yield unseen;
       }
     }
-    if (before === (await slotsOf(session)) && !before.includes("[")) return;
+    const after = await slotView(session);
+    steady = before.isWhole && before.text === after.text ? steady + 1 : 0;
+    if (steady >= (after.isMoving ? 2 : 1)) return;
+    before = after;
+    if (steady > 0) continue;
     await delay(PASS_AGAIN_MS);
+    // A slot may be with a node that held none when the session began.
+    await session.refreshTopology();
+    before = await slotView(session);
   }
   const message = "slots of the Cluster move from node to node: wait until that has ended, and open again";
   throw new AdapterError(message, { kind: "transient" });
-}
-
-/** Which master has which slots, as each of them says; a slot that is on its way stands in brackets. */
-async function slotsOf(session: Session): Promise<string> {
-  if (!session.topology.isCluster) return "";
-  const own = await Promise.all(
-    (await session.masters()).map(async (master) => {
-      const lines = String(await master.call("CLUSTER", "NODES")).split("\n");
-      const [id, , flags = "", , , , , , ...slots] =
-        lines.find((line) => line.includes("myself"))?.split(" ") ?? [];
-      return `${id} ${flags.includes("master")} ${slots.join(" ")}`;
-    }),
-  );
-  return own.sort().join("\n");
 }
 
 async function* scanServer(
@@ -184,13 +184,13 @@ class ValueReader {
       if (value === null) missing.push(name);
       else records.push(decodeRecord(layout.keyOf(name) as string, name, value));
     }
-    if (missing.length > 0) await this.#checkTypes(partition, missing);
+    if (missing.length > 0) await this.#checkTypes(missing);
     return records;
   }
 
   /** Another program's list, say, has no value that could be read, and is no miss. */
-  async #checkTypes(partition: number, names: readonly string[]): Promise<void> {
-    const types = await Promise.all(names.map((name) => this.#session.typeOf(partition, name)));
+  async #checkTypes(names: readonly string[]): Promise<void> {
+    const types = await Promise.all(names.map((name) => this.#session.typeOf(name)));
     const foreign = types.findIndex((type) => type !== "none" && type !== "string");
     if (foreign >= 0) throw foreignValue(names[foreign] as string);
   }

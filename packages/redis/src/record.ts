@@ -39,7 +39,7 @@ export function encodeRecord(value: Uint8Array, version: number, expiresAt: numb
 export function decodeRecord(key: string, name: string, bytes: Buffer): StoredRecord {
   const version = bytes[VERSION_DIGITS] === SPACE ? digits(bytes, 0, VERSION_DIGITS) : Number.NaN;
   let end = VERSION_DIGITS + 1;
-  while (end < HEADER_BYTES_MAX && bytes[end] !== LINE_FEED) end += 1;
+  while (end < HEADER_BYTES_MAX - 1 && bytes[end] !== LINE_FEED) end += 1;
   const expiresAt = bytes[end] === LINE_FEED ? digits(bytes, VERSION_DIGITS + 1, end) : Number.NaN;
   if (!Number.isSafeInteger(version) || !Number.isSafeInteger(expiresAt)) throw foreignValue(name);
   // Bytes of its own: the client's buffer would keep its whole reply alive.

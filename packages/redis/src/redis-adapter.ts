@@ -22,18 +22,16 @@ import {
   type StoredRecord,
   type WriteResult,
 } from "@leakdb/core/adapter";
+import { Acknowledged } from "./acknowledged.js";
 import { BatchWriter } from "./batch-writer.js";
+import { capabilitiesOf, LANES_MAX } from "./capabilities.js";
 import { addressText, type Settings } from "./options.js";
 import { type Owner, renew, syncDisks } from "./ownership.js";
 import { load, scan, scanNames } from "./reader.js";
-import { fenced, redisError, replyCode, unchanged } from "./redis-errors.js";
+import { awayError, fenced, redisError, replyCode, unchanged } from "./redis-errors.js";
 import { Tenancy, type Tenure } from "./tenancy.js";
 
-/** Parallel connections for writes; one is enough for most, as batches are large. */
-const LANES_MAX = 8;
 const BEATS_PER_LEASE = 3;
-/** A server takes 512 MiB; a page of a scan holds some. */
-const MAX_VALUE_BYTES = 64 * 1024 * 1024;
 
 export class RedisAdapter implements Adapter {
   readonly name: string;
@@ -54,7 +52,9 @@ export class RedisAdapter implements Adapter {
   #opening: Promise<unknown> | undefined;
   /** The tenure in which a write was left without an answer: core closes and opens again, with what it has in memory. */
   #interrupted: Tenure | undefined;
-  /** The highest version that was acknowledged since the adapter opened. */
+  /** Outlives a close: the adapter may open again after a failover. */
+  #acknowledged: Acknowledged | undefined;
+  /** What a failover has lost was acknowledged all the same, and core remembers it. */
   #highVersion = 0;
 
   constructor(settings: Settings) {
@@ -63,14 +63,7 @@ export class RedisAdapter implements Adapter {
     const place = seed === undefined ? (connection.name ?? connection.path ?? "redis") : addressText(seed);
     this.name = `${place} ${keyPrefix}`;
     this.#settings = settings;
-    this.capabilities = {
-      atomicBatch: false,
-      ordered: false,
-      lanesMax: LANES_MAX,
-      levels: settings.synced ? ["stored", "synced"] : ["stored"],
-      maxKeyBytes: Number.POSITIVE_INFINITY,
-      maxValueBytes: MAX_VALUE_BYTES,
-    };
+    this.capabilities = capabilitiesOf(settings);
     const id = randomUUID();
     this.#owner = { id, label: `process ${process.pid} of ${hostname()} (${id.slice(0, 8)})` };
     this.#tenancy = new Tenancy(this.name, settings, this.#owner);
@@ -84,21 +77,17 @@ export class RedisAdapter implements Adapter {
     this.#context = context;
     this.#life = new AbortController();
     const signal = AbortSignal.any([context.signal, this.#life.signal]);
-    const opening = this.#begin(context, signal, this.#interrupted);
+    const opening = this.#begin(context, signal, this.#interrupted, true);
     this.#opening = opening.catch(() => undefined);
     try {
       const tenure = await opening;
       this.#life.signal.throwIfAborted();
       this.#tenure = tenure;
-      // A store that goes on knows what it was told, whatever a failover has lost: that was reported.
-      const isContinued = this.#interrupted?.storeId === tenure.storeId;
-      this.#highVersion = isContinued ? Math.max(this.#highVersion, tenure.highVersion) : tenure.highVersion;
       this.#interrupted = undefined;
-      this.#heartbeat = setInterval(
-        () => void this.#beat(),
-        this.#settings.leaseMs / BEATS_PER_LEASE,
-      ).unref();
-      return { storeId: tenure.storeId, highVersion: this.#highVersion, bytes: 0 };
+      const highVersion = this.#compare(tenure, context);
+      const beatMs = this.#settings.leaseMs / BEATS_PER_LEASE;
+      this.#heartbeat = setInterval(() => void this.#beat(), beatMs).unref();
+      return { storeId: tenure.storeId, highVersion, bytes: 0 };
     } catch (error) {
       this.#context = undefined;
       throw error;
@@ -114,7 +103,6 @@ export class RedisAdapter implements Adapter {
     this.#isBusy[lane] = true;
     try {
       const rejected = await this.#writer(tenure, lane, signal).write(batch);
-      for (const { version } of batch) if (version > this.#highVersion) this.#highVersion = version;
       return { bytes: 0, rejected };
     } catch (error) {
       if (signal.aborted || failureKind(error) === "ambiguous") this.#interrupted = tenure;
@@ -166,13 +154,16 @@ export class RedisAdapter implements Adapter {
   }
 
   #writer(tenure: Tenure, lane: number, signal: AbortSignal): BatchWriter {
+    const context = this.#open();
     return new BatchWriter({
       name: this.name,
       session: tenure.session,
       epoch: tenure.epoch,
       lane,
-      clock: this.#open().clock,
+      clock: context.clock,
       signal,
+      acknowledged: this.#acknowledged as Acknowledged,
+      onLoss: (loss) => context.report(loss.error(this.name)),
       onRefusal: (answer) => this.#refused(answer, tenure),
       names: (prefix) => scanNames(tenure.session, prefix),
     });
@@ -241,29 +232,33 @@ export class RedisAdapter implements Adapter {
     const before = this.#tenure as Tenure;
     this.#tenancy.abandon(before, new Error("a connection has failed"));
     try {
-      this.#tenure = await this.#begin(context, this.#life.signal, before);
-      return this.#tenure;
-    } catch (cause) {
-      if (cause === this.#fenced) throw cause;
+      const tenure = await this.#begin(context, this.#life.signal, before, false);
+      this.#compare(tenure, context);
+      this.#tenure = tenure;
+      return tenure;
+    } catch (error) {
       // A wrong password, say, is no fault of what was to be written: it waits until somebody mends that.
-      const { message, code, kind } = cause as AdapterError;
-      if (kind === "transient") throw cause;
-      throw new AdapterError(message, { kind: "transient", ...(code !== undefined && { code }), cause });
+      throw error === this.#fenced ? error : awayError(error as AdapterError);
     }
   }
 
   /** @param before the tenure that this one continues, with what memory has held since. */
-  async #begin(context: AdapterContext, signal: AbortSignal, before: Tenure | undefined): Promise<Tenure> {
-    try {
-      const tenure = await this.#tenancy.begin(context, signal, this.#life.signal);
-      const changed = before && this.#changedSince(before, tenure, context);
-      if (changed === undefined) return tenure;
-      await this.#tenancy.end(tenure);
-      throw changed;
-    } catch (error) {
-      const isLocked = (error as AdapterError).code === "LEAKDB_LOCKED";
-      throw isLocked && before !== undefined ? this.#fence("", context) : error;
-    }
+  async #begin(
+    context: AdapterContext,
+    signal: AbortSignal,
+    before: Tenure | undefined,
+    givesBack: boolean,
+  ): Promise<Tenure> {
+    const how = { continues: before !== undefined, givesBack };
+    const tenure = await this.#tenancy.begin(context, signal, this.#life.signal, how).catch((error) => {
+      const { code } = error as AdapterError;
+      const isTaken = before !== undefined && (code === "LEAKDB_LOCKED" || code === "LEAKDB_FENCED");
+      throw isTaken ? this.#fence("", context) : error;
+    });
+    const changed = before && this.#changedSince(before, tenure, context);
+    if (changed === undefined) return tenure;
+    await this.#tenancy.end(tenure);
+    throw changed;
   }
 
   /** What a store that was away must not have become meanwhile. */
@@ -272,12 +267,18 @@ export class RedisAdapter implements Adapter {
       const message = `${this.name}: the store is another one than before: its keys were removed, or a failover lost it; restore a backup, or open it anew`;
       return new AdapterError(message, { kind: "transient", code: "LEAKDB_CORRUPTION" });
     }
-    if (!now.isContinued) return this.#fence("", context);
-    if (now.highVersion < this.#highVersion) {
-      const message = `${this.name}: a failover has lost writes that were acknowledged: the server knows versions to ${now.highVersion}, and ${this.#highVersion} was stored; set those keys again`;
-      context.report(new AdapterError(message, { kind: "permanent", code: "LEAKDB_CORRUPTION" }));
-    }
-    return undefined;
+    return now.isContinued ? undefined : this.#fence("", context);
+  }
+
+  /** What the marks know now, against what was acknowledged before. @returns the highest version ever known of the store */
+  #compare({ storeId, highs }: Tenure, context: AdapterContext): number {
+    const before = this.#acknowledged?.storeId === storeId ? this.#acknowledged : undefined;
+    const loss = before?.lostSince(highs);
+    this.#acknowledged = new Acknowledged(storeId, highs);
+    if (loss !== undefined) context.report(loss.error(this.name));
+    const known = before === undefined ? 0 : Math.max(this.#highVersion, before.highest);
+    this.#highVersion = Math.max(known, ...highs);
+    return this.#highVersion;
   }
 
   /** What the answer of a script says that found another epoch. Nothing was changed by it. */

@@ -86,6 +86,13 @@ export function redisError(store: string, what: string, cause: unknown, kind?: F
   });
 }
 
+/** No mutation is at fault for what keeps a store from coming back, so none of them may be given up for it. */
+export function awayError(error: AdapterError): AdapterError {
+  const { kind, code, message } = error;
+  if (kind !== "permanent" || code === "LEAKDB_FENCED") return error;
+  return new AdapterError(message, { kind: "transient", cause: error, ...(code !== undefined && { code }) });
+}
+
 export function fenced(store: string, by: string): AdapterError {
   const who = by === "" ? "another process" : by;
   return new AdapterError(

@@ -47,15 +47,27 @@ return {'OK', tostring(epoch), m[3] or ARGV[3], m[4] or '0', m[8] or '0', m[1] o
 
 /**
  * Brings the mark of another partition to the owner's epoch. ARGV: epoch, store id, whether it must be there (`1`).
- * Answers `OK`, high · `GONE` · `OTHER`, store id · `FENCED`, epoch.
+ * Answers `OK`, high · `GONE` · `OTHER`, store id · `AHEAD`, epoch: when a failover took the first partition's mark some
+ * epochs back, an equal one is a former owner's.
  */
 export const ADOPT = `
 local m = redis.call('HMGET', KEYS[1], 'epoch', 'storeId', 'high')
 if m[2] and m[2] ~= ARGV[2] then return {'OTHER', m[2]} end
 if not m[2] and ARGV[3] == '1' then return {'GONE'} end
-if m[1] and tonumber(m[1]) > tonumber(ARGV[1]) then return {'FENCED', m[1]} end
+if m[1] and tonumber(m[1]) >= tonumber(ARGV[1]) then return {'AHEAD', m[1]} end
+redis.call('HDEL', KEYS[1], '')
 redis.call('HSET', KEYS[1], 'epoch', ARGV[1], 'storeId', ARGV[2])
 return {'OK', m[3] or '0'}
+`;
+
+/** Raises the epoch above another. ARGV: epoch, the other. Answers `OK`, epoch · `FENCED`, epoch, label. */
+export const RAISE = `
+local m = redis.call('HMGET', KEYS[1], 'epoch', 'label')
+if m[1] ~= ARGV[1] then return {'FENCED', m[1] or '', m[2] or ''} end
+redis.call('HDEL', KEYS[1], '')
+local epoch = string.format('%.0f', math.max(tonumber(m[1]), tonumber(ARGV[2])) + 1)
+redis.call('HSET', KEYS[1], 'epoch', epoch)
+return {'OK', epoch}
 `;
 
 /** Lengthens the lease. ARGV: epoch, lease in ms. Answers `OK` · `FENCED`, epoch, label. */
@@ -80,15 +92,15 @@ return {'OK'}
 /**
  * Writes records and removes others, where what is there is not newer. KEYS: mark, puts, deletes. ARGV: epoch, the highest version
  * among them, how many are puts, the records of the puts, the versions of the deletes, then of each put that expires its number
- * and in how many ms the server may drop it. Answers `OK`, and the numbers of those that were left alone because somebody else's
- * text is there · `FENCED`, epoch, label.
+ * and in how many ms the server may drop it. Answers `OK`, the highest version acknowledged before, and the
+ * numbers of those that were left alone because somebody else's text is there · `FENCED`, epoch, label.
  */
 export const WRITE = `
 local m = redis.call('HMGET', KEYS[1], 'epoch', 'high', 'label')
 if m[1] ~= ARGV[1] then return {'FENCED', m[1] or '', m[3] or ''} end
 local n = #KEYS - 1
 local puts = tonumber(ARGV[3])
-local answer, pairs, gone, left = {'OK'}, {}, {}, {}
+local answer, pairs, gone, left = {'OK', m[2] or '0'}, {}, {}, {}
 if n > 0 then
   local found = redis.call('MGET', unpack(KEYS, 2))
   for i = 1, n do

@@ -25,7 +25,20 @@ export function parseInfo(text: string): ServerInfo {
   return new Map(lines.map((line) => [line.slice(0, line.indexOf(":")), line.slice(line.indexOf(":") + 1)]));
 }
 
-function notSupported(message: string): AdapterError {
+/** Asks the node itself where the user may not see `INFO`: by plain names a Cluster would be scattered with them. */
+export async function isClusterNode(connection: Connection, info: ServerInfo): Promise<boolean> {
+  if (info !== UNKNOWN) return info.get("cluster_enabled") === "1";
+  try {
+    await connection.call("CLUSTER", "INFO");
+    return true;
+  } catch (error) {
+    // On one server the command is refused as not supported, and to a user without permission as such.
+    if (isReplyError(error)) return false;
+    throw error;
+  }
+}
+
+export function notSupported(message: string): AdapterError {
   return new AdapterError(message, { kind: "permanent", code: "LEAKDB_NOT_SUPPORTED" });
 }
 

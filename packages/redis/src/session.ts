@@ -5,13 +5,15 @@
  * Connections are made as they are needed: for each lane of writes one to each server, and one more to each for all else.
  */
 
+import { setMaxListeners } from "node:events";
 import { setTimeout as delay } from "node:timers/promises";
 import { AdapterError } from "@leakdb/core/adapter";
+import calculateSlot from "cluster-key-slot";
 import { Connection } from "./connection.js";
-import { Layout } from "./layout.js";
+import { Layout, suitsCluster } from "./layout.js";
 import { type Address, addressText, type Settings } from "./options.js";
 import { replyCode } from "./redis-errors.js";
-import { checkServer, infoOf, type ServerInfo } from "./server-check.js";
+import { checkServer, infoOf, isClusterNode, notSupported, type ServerInfo } from "./server-check.js";
 import { clusterTopology, oneServer, redirectionOf, type Topology } from "./topology.js";
 
 /** Beside the lanes of writes, which count from 0. */
@@ -25,7 +27,8 @@ type Argument = string | number | Buffer;
 export class Session {
   readonly layout: Layout;
   readonly topology: Topology;
-  /** Of the first server that answered. */
+  /** The server that it began with. */
+  readonly seed: Address | undefined;
   readonly info: ServerInfo;
   readonly #settings: Settings;
   readonly #name: string;
@@ -37,47 +40,51 @@ export class Session {
   private constructor(
     settings: Settings,
     name: string,
-    found: { topology: Topology; info: ServerInfo },
+    found: { seed: Address | undefined; topology: Topology; info: ServerInfo },
     signal: AbortSignal,
   ) {
     this.#settings = settings;
     this.#name = name;
     this.#signal = signal;
+    // Each connection that is being made listens: of many lanes to many masters, all at once.
+    setMaxListeners(0, signal);
+    this.seed = found.seed;
     this.topology = found.topology;
     this.info = found.info;
     this.layout = new Layout(settings.keyPrefix, found.topology.isCluster);
   }
 
   /**
-   * @param name of the connections, as servers list them.
+   * @param name of the connections, as servers list them. @param seeds where to begin: the first that answers is taken.
    * @param signal ends the opening. @param life ends later attempts to connect.
    */
   static async open(
     settings: Settings,
     name: string,
+    seeds: readonly Address[],
     signal: AbortSignal,
     life: AbortSignal,
   ): Promise<Session> {
     const errors: unknown[] = [];
-    const seeds = settings.seeds.length === 0 ? [undefined] : settings.seeds;
-    for (const seed of seeds) {
+    for (const seed of seeds.length === 0 ? [undefined] : seeds) {
       let connection: Connection | undefined;
       try {
         connection = await Connection.open(settings, name, seed, signal);
         const info = await infoOf(connection);
-        checkServer(info, settings.acceptEviction);
-        const isCluster = info.get("cluster_enabled") === "1" && seed !== undefined;
+        const isCluster = seed !== undefined && (await isClusterNode(connection, info));
+        if (isCluster) checkForCluster(settings);
         const topology = isCluster ? await clusterTopology(settings, connection, seed) : oneServer(seed);
-        const session = new Session(settings, name, { topology, info }, life);
+        const session = new Session(settings, name, { seed, topology, info }, life);
         session.#adopt(CONTROL, seed, connection);
         return session;
       } catch (error) {
         connection?.destroy();
         signal.throwIfAborted();
-        errors.push(error);
+        errors.push(isOtherDatabase(error) ? onlyDatabase0() : error);
       }
     }
-    throw errors[0];
+    // One that says what has to be changed tells more than one that is not there.
+    throw errors.find((error) => error instanceof AdapterError && error.kind === "permanent") ?? errors[0];
   }
 
   get isUp(): boolean {
@@ -106,26 +113,37 @@ export class Session {
     keys: readonly string[],
     args: readonly Argument[],
   ): Promise<string[]> {
-    return this.#route(partition, lane, (connection) =>
+    return this.#route(this.layout.slotOf(partition), lane, (connection) =>
       connection.call("EVAL", script, keys.length, ...keys, ...args),
     ) as Promise<string[]>;
   }
 
   /** The values of names of one partition. */
-  values(partition: number, names: readonly string[]): Promise<(Buffer | null)[]> {
-    return this.#route(partition, CONTROL, (connection) =>
-      connection.callBuffer("MGET", ...names),
-    ) as Promise<(Buffer | null)[]>;
+  async values(partition: number, names: readonly string[]): Promise<(Buffer | null)[]> {
+    const slot = this.layout.slotOf(partition);
+    const get = (...those: readonly string[]): Promise<(Buffer | null)[]> =>
+      this.#route(slot, CONTROL, (connection) => connection.callBuffer("MGET", ...those), 0) as Promise<
+        (Buffer | null)[]
+      >;
+    try {
+      return await get(...names);
+    } catch (error) {
+      if (replyCode(error) !== "TRYAGAIN") throw error;
+      // Of a slot half-way between two nodes each record by itself is on one of them.
+      return (await Promise.all(names.map((name) => get(name)))).flat();
+    }
   }
 
-  /** Of what stands under the name; `none` where nothing does. */
-  typeOf(partition: number, name: string): Promise<string> {
-    return this.#route(partition, CONTROL, (connection) => connection.call("TYPE", name)) as Promise<string>;
+  /** Of what stands under the name, wherever it would be; `none` where nothing does. */
+  typeOf(name: string): Promise<string> {
+    return this.#route(calculateSlot(name), CONTROL, (connection) =>
+      connection.call("TYPE", name),
+    ) as Promise<string>;
   }
 
   /** `WAITAOF` on the connection that `run` has used last for the partition. */
   waitForDisk(partition: number, timeoutMs: number): Promise<number[]> {
-    return this.#route(partition, CONTROL, (connection) =>
+    return this.#route(this.layout.slotOf(partition), CONTROL, (connection) =>
       connection.call("WAITAOF", 1, 0, timeoutMs),
     ) as Promise<number[]>;
   }
@@ -135,15 +153,24 @@ export class Session {
     return Promise.all(this.topology.masters.map((address) => this.#connection(CONTROL, address)));
   }
 
-  /** Follows a Cluster's redirections. A command that a node refuses by one has done nothing there. */
+  /** Asks a master anew which node serves which slot. */
+  async refreshTopology(): Promise<void> {
+    const [master] = this.topology.masters;
+    await this.topology.refresh(await this.#connection(CONTROL, master), master);
+  }
+
+  /**
+   * Follows a Cluster's redirections. A command that a node refuses by one has done nothing there.
+   * @param patienceMs for keys of which some have moved to another node and some have not
+   */
   async #route(
-    partition: number,
+    slot: number,
     lane: number,
     send: (connection: Connection) => Promise<unknown>,
+    patienceMs: number = this.#settings.commandTimeoutMs,
   ): Promise<unknown> {
     if (!this.topology.isCluster) return send(await this.#connection(lane, this.topology.addressOf(0)));
-    const slot = this.layout.slotOf(partition);
-    const endMs = performance.now() + this.#settings.commandTimeoutMs;
+    const endMs = performance.now() + patienceMs;
     let asked: Address | undefined;
     for (let redirections = 0; ; ) {
       const address = asked ?? (this.topology.addressOf(slot) as Address);
@@ -156,9 +183,10 @@ export class Session {
         asked = undefined;
         const redirection = redirectionOf(error, this.#settings, address);
         if (redirection === undefined) {
-          // Some keys of the slot have moved to the other node and some have not.
-          if (replyCode(error) !== "TRYAGAIN" || performance.now() > endMs) throw error;
+          if (replyCode(error) !== "TRYAGAIN" || performance.now() >= endMs) throw error;
           await delay(TRY_AGAIN_MS);
+          // It is sent to the same two nodes as often as it takes.
+          redirections = 0;
           continue;
         }
         redirections += 1;
@@ -173,7 +201,10 @@ export class Session {
   }
 
   #connection(lane: number, address: Address | undefined): Promise<Connection> {
-    if (this.#fault !== undefined) return Promise.reject(this.#fault);
+    if (this.#fault !== undefined) {
+      const message = `the connections have ended: ${this.#fault.message}`;
+      return Promise.reject(new AdapterError(message, { kind: "transient", cause: this.#fault }));
+    }
     const id = idOf(lane, address);
     let opening = this.#connections.get(id);
     if (opening === undefined) {
@@ -198,10 +229,36 @@ export class Session {
     }
   }
 
+  /** Each master may have settings of its own. @throws AdapterError LEAKDB_NOT_SUPPORTED */
+  async checkServers(): Promise<void> {
+    const { acceptEviction } = this.#settings;
+    checkServer(this.info, acceptEviction);
+    if (!this.topology.isCluster) return;
+    const infos = await Promise.all((await this.masters()).map(infoOf));
+    for (const info of infos) checkServer(info, acceptEviction);
+  }
+
   #adopt(lane: number, address: Address | undefined, connection: Connection): void {
     this.#opened.add(connection);
     this.#connections.set(idOf(lane, address), Promise.resolve(connection));
   }
+}
+
+/** @throws AdapterError LEAKDB_NOT_SUPPORTED */
+function checkForCluster({ keyPrefix, connection }: Settings): void {
+  if ((connection.db ?? 0) !== 0) throw onlyDatabase0();
+  if (suitsCluster(keyPrefix)) return;
+  throw notSupported(
+    `in a Cluster a keyPrefix with {} in it would scatter the records: choose another one, not ${JSON.stringify(keyPrefix)}`,
+  );
+}
+
+function isOtherDatabase(error: unknown): boolean {
+  return error instanceof Error && error.message.includes("SELECT is not allowed in cluster mode");
+}
+
+function onlyDatabase0(): AdapterError {
+  return notSupported("a Cluster has database 0 alone: take the number out of the url, or of `db`");
 }
 
 function idOf(lane: number, address: Address | undefined): string {

@@ -7,13 +7,13 @@
 
 import { randomUUID } from "node:crypto";
 import { type AdapterContext, AdapterError } from "@leakdb/core/adapter";
-import type { Connection } from "./connection.js";
-import type { Settings } from "./options.js";
+import type { Address, Settings } from "./options.js";
 import {
   type Claim,
   claim,
   connectionName,
   disclaim,
+  type OwnEpochs,
   type Owner,
   release,
   tellReplicas,
@@ -21,6 +21,7 @@ import {
 import { redisError, unchanged } from "./redis-errors.js";
 import { type SyncMode, syncModeOf } from "./server-check.js";
 import { Session } from "./session.js";
+import { distinct } from "./topology.js";
 
 /** A session and what it was given. */
 export interface Tenure extends Claim {
@@ -36,8 +37,10 @@ export class Tenancy {
   readonly #owner: Owner;
   /** The store was this owner's once: it is taken from nobody again. */
   #hasOwned = false;
-  /** The last epoch that this owner has brought about. */
-  #epoch = 0;
+  /** The highest epoch that this owner has brought about, since it opened the store. */
+  #own: OwnEpochs = { highest: 0 };
+  /** Where a session may begin. */
+  #seeds: readonly Address[];
   /** An epoch under which something was sent that nobody has answered and that may still land. */
   #unproven: string | undefined;
   /** A claim may still land. */
@@ -47,32 +50,43 @@ export class Tenancy {
     this.#name = name;
     this.#settings = settings;
     this.#owner = owner;
+    this.#seeds = settings.seeds;
   }
 
-  /** Connects and claims the store, whose former commands then land no more. @param life of the connections. */
-  async begin({ report }: AdapterContext, signal: AbortSignal, life: AbortSignal): Promise<Tenure> {
+  /**
+   * Connects and claims the store, whose former commands then land no more.
+   * @param life of the connections.
+   * @param how `continues`: memory holds what an earlier tenure has written. `givesBack`: the store is given up when it was
+   * claimed and the rest fails; one that reconnects stays its owner.
+   */
+  async begin(
+    { report }: AdapterContext,
+    signal: AbortSignal,
+    life: AbortSignal,
+    how: { readonly continues: boolean; readonly givesBack: boolean },
+  ): Promise<Tenure> {
     let session: Session | undefined;
     let claimed: Claim | undefined;
     const giveUp = (): void => session?.destroy(signal.reason);
     try {
-      session = await Session.open(this.#settings, connectionName(this.#owner.id), signal, life);
+      session = await Session.open(this.#settings, this.#connectionName, this.#seeds, signal, life);
       signal.addEventListener("abort", giveUp, { once: true });
+      await session.checkServers();
+      if (!how.continues) this.#own = { highest: 0 };
+      const before = this.#own.highest;
       const settings = { ...this.#settings, takeover: this.#settings.takeover && !this.#hasOwned };
-      claimed = await claim(session, settings, this.#owner, randomUUID(), signal);
-      const isContinued = this.#claimed(claimed);
+      claimed = await claim(session, settings, this.#owner, randomUUID(), signal, this.#own);
+      this.#hasOwned = true;
+      this.#unproven = undefined;
+      this.#isClaimUnproven = false;
       const missing = await tellReplicas(session);
-      if (missing > 0) {
-        const message = `${this.#name}: ${missing} replica(s) have not confirmed who owns the store: should one be promoted now, a former owner could still write`;
-        report(new AdapterError(message, { kind: "transient" }));
-      }
-      const [first] = await session.masters();
-      const syncMode = this.#settings.synced
-        ? await syncModeOf(first as Connection, session.info)
-        : undefined;
+      if (missing > 0) report(replicasBehind(this.#name, missing));
+      const syncMode = this.#settings.synced ? await syncModeOfAll(session) : undefined;
       signal.throwIfAborted();
-      return { ...claimed, session, syncMode, isContinued };
+      this.#seeds = seedsAfter(session, this.#settings);
+      return { ...claimed, session, syncMode, isContinued: this.#isContinued(claimed, before) };
     } catch (error) {
-      if (session !== undefined) await this.#giveBack(session, claimed, error as Error);
+      if (session !== undefined) await this.#giveBack(session, claimed, how.givesBack, error as Error);
       if (signal.aborted) throw signal.reason;
       throw redisError(this.#name, "open", error, unchanged(error));
     } finally {
@@ -83,18 +97,18 @@ export class Tenancy {
   /** Gives the store up, if the server can still be told. */
   async end(tenure: Tenure): Promise<void> {
     const { session, epoch } = tenure;
+    // What gives the store up does no harm whenever it lands; what was sent before may.
+    if (session.isUncertain) this.#unproven = epoch;
     try {
       // What is in the way of a connection is not waited for: it has the old epoch.
       if (session.isUp) {
         await this.#release(session, epoch);
         this.#unproven = undefined;
-        session.destroy(new Error("the store was closed"));
-        return;
       }
+      session.destroy(new Error("the store was closed"));
     } catch (error) {
       session.destroy(error as Error);
     }
-    this.abandon(tenure, new Error("the store was closed"));
   }
 
   /** Ends the session without a word to the server. */
@@ -110,12 +124,15 @@ export class Tenancy {
     const signal = AbortSignal.timeout(connectTimeoutMs + commandTimeoutMs);
     let session: Session | undefined;
     try {
-      session = await Session.open(this.#settings, connectionName(this.#owner.id), signal, signal);
+      session = await Session.open(this.#settings, this.#connectionName, this.#seeds, signal, signal);
       if (this.#unproven !== undefined) await this.#release(session, this.#unproven);
       this.#unproven = undefined;
       if (this.#isClaimUnproven) {
         const claimed = await disclaim(session, this.#settings, this.#owner, signal);
-        if (claimed !== undefined && this.#isContinued(claimed)) this.#epoch = Number(claimed.epoch) + 1;
+        const { highest } = this.#own;
+        if (claimed !== undefined && this.#isContinued(claimed, highest)) {
+          this.#own.highest = Math.max(highest, Number(claimed.epoch) + 1);
+        }
       }
       this.#isClaimUnproven = false;
     } catch (error) {
@@ -125,18 +142,15 @@ export class Tenancy {
     }
   }
 
-  /** @returns whether nobody else has owned the store since this owner did. */
-  #claimed(claimed: Claim): boolean {
-    const isContinued = this.#isContinued(claimed);
-    this.#hasOwned = true;
-    this.#epoch = Number(claimed.epoch);
-    this.#unproven = undefined;
-    this.#isClaimUnproven = false;
-    return isContinued;
+  get #connectionName(): string {
+    return connectionName(this.#owner.id);
   }
 
-  #isContinued({ epoch, ownerBefore }: Pick<Claim, "epoch" | "ownerBefore">): boolean {
-    return ownerBefore === this.#owner.id || Number(epoch) <= this.#epoch + 1;
+  #isContinued(
+    { epochBefore, ownerBefore }: Pick<Claim, "epochBefore" | "ownerBefore">,
+    own: number,
+  ): boolean {
+    return ownerBefore === this.#owner.id || epochBefore <= own;
   }
 
   async #release(session: Session, epoch: string): Promise<void> {
@@ -145,16 +159,40 @@ export class Tenancy {
 
   /** The epoch was this owner's, and its release has raised it. */
   #raised(epoch: string): void {
-    if (Number(epoch) === this.#epoch) this.#epoch += 1;
+    if (Number(epoch) === this.#own.highest) this.#own.highest += 1;
   }
 
-  async #giveBack(session: Session, claimed: Claim | undefined, cause: Error): Promise<void> {
+  async #giveBack(
+    session: Session,
+    claimed: Claim | undefined,
+    givesBack: boolean,
+    cause: Error,
+  ): Promise<void> {
     if (claimed === undefined) this.#isClaimUnproven ||= session.isUncertain;
-    else {
+    else if (givesBack) {
       await this.#release(session, claimed.epoch).catch(() => {
         this.#unproven = claimed.epoch;
       });
     }
     session.destroy(cause);
   }
+}
+
+/** Where to begin next: what answered last comes first, then what the user has named, then what the Cluster has. */
+function seedsAfter(session: Session, { seeds }: Settings): readonly Address[] {
+  if (session.seed === undefined) return seeds;
+  return distinct([session.seed, ...seeds, ...session.topology.nodes]);
+}
+
+/** Of several servers all have to be able; they wait in the way of the one that can do least. */
+async function syncModeOfAll(session: Session): Promise<SyncMode> {
+  const modes = await Promise.all(
+    (await session.masters()).map((master) => syncModeOf(master, session.info)),
+  );
+  return modes.includes("WAITAOF") ? "WAITAOF" : "always";
+}
+
+function replicasBehind(name: string, missing: number): AdapterError {
+  const message = `${name}: ${missing} replica(s) have not confirmed who owns the store: should one be promoted now, a former owner could still write`;
+  return new AdapterError(message, { kind: "transient" });
 }

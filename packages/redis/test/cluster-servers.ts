@@ -70,7 +70,7 @@ export class TestCluster implements AsyncDisposable {
 
   /** Of an adapter that goes to the nodes themselves. */
   direct(keyPrefix: string): RedisAdapterOptions {
-    return { url: (this.cluster.nodes[0] as RedisServer).url, keyPrefix };
+    return { nodes: this.cluster.nodes.map(({ url }) => url), keyPrefix };
   }
 
   /** The master that holds a partition of the store. */
