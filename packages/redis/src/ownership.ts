@@ -165,24 +165,33 @@ async function claimHome(
   }
 }
 
-/**
- * After it no claim that was sent before does anything.
- * @returns what was claimed for that and given back; `undefined` where somebody else owns the store
- */
+/** Whether nobody else has owned the store since `highest` was the highest epoch that the owner had brought about. */
+export function isContinued(
+  { epochBefore, ownerBefore }: Pick<Claim, "epochBefore" | "ownerBefore">,
+  owner: Owner,
+  highest: number,
+): boolean {
+  return ownerBefore === owner.id || (ownerBefore === "" && epochBefore <= highest);
+}
+
+/** After it no claim that was sent before does anything: it claims the store once more, and gives it back. */
 export async function disclaim(
   session: Session,
   settings: Settings,
   owner: Owner,
   signal: AbortSignal,
-): Promise<Pick<Claim, "epoch" | "epochBefore" | "ownerBefore"> | undefined> {
+  own: OwnEpochs,
+): Promise<void> {
   try {
-    const own = { ...settings, takeover: false };
-    const [epoch, , , , ownerBefore] = await claimHome(session, own, owner, randomUUID(), signal);
+    const asOwner = { ...settings, takeover: false };
+    const [epoch, , , , ownerBefore] = await claimHome(session, asOwner, owner, randomUUID(), signal);
+    const isOurs = isContinued({ epochBefore: Number(epoch) - 1, ownerBefore }, owner, own.highest);
+    // With the release that follows, whether that is answered or not.
+    if (isOurs) own.highest = Math.max(own.highest, Number(epoch) + 1);
     await session.run(CONTROL, 0, RELEASE, [session.layout.markOf(0)], [epoch]);
-    return { epoch, epochBefore: Number(epoch) - 1, ownerBefore };
   } catch (error) {
-    if ((error as AdapterError).code === "LEAKDB_LOCKED") return undefined;
-    throw error;
+    // Then it is over anyway.
+    if ((error as AdapterError).code !== "LEAKDB_LOCKED") throw error;
   }
 }
 
@@ -217,18 +226,14 @@ export function renew(session: Session, settings: Settings, epoch: string): Prom
   return session.run(CONTROL, 0, RENEW, [session.layout.markOf(0)], [epoch, settings.leaseMs]);
 }
 
-/**
- * After it nothing that was sent under the epoch does anything.
- * @returns whether the epoch was the store's until now
- */
-export async function release(session: Session, epoch: string): Promise<boolean> {
+/** After it nothing that was sent under the epoch does anything. */
+export async function release(session: Session, epoch: string): Promise<void> {
   const partitions = Array.from({ length: session.layout.partitions }, (_, partition) => partition);
-  const [home] = await Promise.all(
+  await Promise.all(
     partitions.map((partition) =>
       session.run(CONTROL, partition, RELEASE, [session.layout.markOf(partition)], [epoch]),
     ),
   );
-  return home?.[0] === "OK";
 }
 
 /** Waits until the replicas know the epoch. @returns how many of them do not; 0 where nobody may ask. */

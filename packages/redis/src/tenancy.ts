@@ -13,13 +13,14 @@ import {
   claim,
   connectionName,
   disclaim,
+  isContinued,
   type OwnEpochs,
   type Owner,
   release,
   tellReplicas,
 } from "./ownership.js";
 import { redisError, unchanged } from "./redis-errors.js";
-import { type SyncMode, syncModeOf } from "./server-check.js";
+import { infoOf, type SyncMode, syncModeOf } from "./server-check.js";
 import { Session } from "./session.js";
 import { distinct } from "./topology.js";
 
@@ -84,7 +85,7 @@ export class Tenancy {
       const syncMode = this.#settings.synced ? await syncModeOfAll(session) : undefined;
       signal.throwIfAborted();
       this.#seeds = seedsAfter(session, this.#settings);
-      return { ...claimed, session, syncMode, isContinued: this.#isContinued(claimed, before) };
+      return { ...claimed, session, syncMode, isContinued: isContinued(claimed, this.#owner, before) };
     } catch (error) {
       if (session !== undefined) await this.#giveBack(session, claimed, how.givesBack, error as Error);
       if (signal.aborted) throw signal.reason;
@@ -128,11 +129,7 @@ export class Tenancy {
       if (this.#unproven !== undefined) await this.#release(session, this.#unproven);
       this.#unproven = undefined;
       if (this.#isClaimUnproven) {
-        const claimed = await disclaim(session, this.#settings, this.#owner, signal);
-        const { highest } = this.#own;
-        if (claimed !== undefined && this.#isContinued(claimed, highest)) {
-          this.#own.highest = Math.max(highest, Number(claimed.epoch) + 1);
-        }
+        await disclaim(session, this.#settings, this.#owner, signal, this.#own);
       }
       this.#isClaimUnproven = false;
     } catch (error) {
@@ -146,20 +143,10 @@ export class Tenancy {
     return connectionName(this.#owner.id);
   }
 
-  #isContinued(
-    { epochBefore, ownerBefore }: Pick<Claim, "epochBefore" | "ownerBefore">,
-    own: number,
-  ): boolean {
-    return ownerBefore === this.#owner.id || epochBefore <= own;
-  }
-
+  /** Answered or not, it may have raised the epoch, once. */
   async #release(session: Session, epoch: string): Promise<void> {
-    if (await release(session, epoch)) this.#raised(epoch);
-  }
-
-  /** The epoch was this owner's, and its release has raised it. */
-  #raised(epoch: string): void {
     if (Number(epoch) === this.#own.highest) this.#own.highest += 1;
+    await release(session, epoch);
   }
 
   async #giveBack(
@@ -186,9 +173,8 @@ function seedsAfter(session: Session, { seeds }: Settings): readonly Address[] {
 
 /** Of several servers all have to be able; they wait in the way of the one that can do least. */
 async function syncModeOfAll(session: Session): Promise<SyncMode> {
-  const modes = await Promise.all(
-    (await session.masters()).map((master) => syncModeOf(master, session.info)),
-  );
+  const masters = await session.masters();
+  const modes = await Promise.all(masters.map(async (master) => syncModeOf(master, await infoOf(master))));
   return modes.includes("WAITAOF") ? "WAITAOF" : "always";
 }
 

@@ -68,6 +68,7 @@ function run(cases: readonly ConformanceCase[]): void {
   for (const { group, name, run } of cases) test(`${group}: ${name}`, { timeout: CASE_LIMIT_MS }, run);
 }
 
+// A server that was given by URL is one server, which is no Cluster.
 describe.skipIf(whyNoCluster)("a store in a Cluster", () => {
   beforeAll(async () => {
     servers = await TestCluster.start();

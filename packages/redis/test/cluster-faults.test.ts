@@ -28,6 +28,7 @@ async function cutReplication(master: RedisServer): Promise<RedisServer> {
   return replica!;
 }
 
+// A server that was given by URL is one server, which is no Cluster.
 describe.skipIf(whyNoCluster)("a storage over a Cluster", () => {
   beforeAll(async () => {
     servers = await TestCluster.start();

@@ -46,6 +46,7 @@ async function namesOn(server: RedisServer, prefix: string): Promise<unknown> {
   return ((await server.command("KEYS", `${prefix}*`)) as string[]).sort();
 }
 
+// A server that was given by URL is one server, which is no Cluster.
 describe.skipIf(whyNoCluster)("a store in a Cluster", () => {
   beforeAll(async () => {
     servers = await TestCluster.start();
@@ -157,6 +158,7 @@ describe.skipIf(whyNoCluster)("a store in a Cluster", () => {
   });
 });
 
+// A server that was given by URL is one server, which is no Cluster.
 describe.skipIf(whyNoCluster)("a Cluster with passwords and TLS", () => {
   let secure: TestCluster;
   beforeAll(async () => {

@@ -47,6 +47,7 @@ async function losesNothing(load: ClusterLoad): Promise<void> {
   expect(hasLost(load.faults)).toBe(false);
 }
 
+// A server that was given by URL is one server, which is no Cluster.
 describe.skipIf(whyNoCluster)("a storage over a Cluster that is away", () => {
   beforeAll(async () => {
     servers = await TestCluster.start();

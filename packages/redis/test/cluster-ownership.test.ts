@@ -75,6 +75,7 @@ async function markOf(partition: number): Promise<{ mark: string; owner: RedisSe
   };
 }
 
+// A server that was given by URL is one server, which is no Cluster.
 describe.skipIf(whyNoCluster)("the owner of a store in a Cluster", () => {
   beforeAll(async () => {
     servers = await TestCluster.start();

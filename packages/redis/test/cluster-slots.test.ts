@@ -51,6 +51,7 @@ async function filledStore(
   return { store, keys, moving };
 }
 
+// A server that was given by URL is one server, which is no Cluster.
 describe.skipIf(whyNoCluster)("a store whose slots move", () => {
   beforeAll(async () => {
     servers = await TestCluster.start();
