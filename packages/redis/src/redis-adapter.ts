@@ -230,6 +230,9 @@ export class RedisAdapter implements Adapter {
 
   async #renew(context: AdapterContext): Promise<Tenure> {
     const before = this.#tenure as Tenure;
+    const { loss } = before.session;
+    // No call has failed by it, so that nobody else tells.
+    if (loss !== undefined) context.report(redisError(this.name, "connecting again", loss, "transient"));
     this.#tenancy.abandon(before, new Error("a connection has failed"));
     try {
       const tenure = await this.#begin(context, this.#life.signal, before, false);

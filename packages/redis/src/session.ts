@@ -93,6 +93,13 @@ export class Session {
     return true;
   }
 
+  /** Why a connection was lost, as long as nobody has ended the session for it. */
+  get loss(): Error | undefined {
+    if (this.#fault !== undefined) return undefined;
+    for (const { fault } of this.#opened) if (fault !== undefined) return fault;
+    return undefined;
+  }
+
   /** True while a command that was sent may still do something. */
   get isUncertain(): boolean {
     for (const connection of this.#opened) if (connection.unanswered > 0) return true;
