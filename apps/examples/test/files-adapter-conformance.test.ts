@@ -42,6 +42,6 @@ const cases = casesOn("shared").map((one, index) => {
   return one.group === "crash and reopen" || needs("fixture.kill") ? (inProcesses[index] ?? one) : one;
 });
 
-describe.each([...new Set(cases.map(({ group }) => group))])("files: %s", (group) => {
+describe.concurrent.each([...new Set(cases.map(({ group }) => group))])("files: %s", (group) => {
   for (const one of cases) if (one.group === group) test(one.name, one.run, CASE_LIMIT_MS);
 });
