@@ -26,10 +26,11 @@
  */
 
 import type { Clock } from "./clock.js";
-import type { ErrorCode } from "./errors.js";
 
+export { AdapterError, type FailureKind, failureKind } from "./adapter-error.js";
 export type { Clock, TimerHandle } from "./clock.js";
 export { systemClock } from "./clock.js";
+export { DirectoryLock } from "./directory-lock.js";
 export { ERROR_CODES, type ErrorCode, isLeakDBError, LeakDBError } from "./errors.js";
 export { checkOptionNames } from "./option-names.js";
 
@@ -120,32 +121,4 @@ export interface Adapter {
   sync(): Promise<void>;
   /** After it resolves, nothing sent earlier may take effect. Idempotent. */
   close(): Promise<void>;
-}
-
-/**
- * What is known of a failed call:
- * - `transient`: nothing was applied; the same call may succeed later.
- * - `permanent`: nothing was applied, and the same call will never succeed.
- * - `ambiguous`: it may have been applied, or may still be; core closes and reopens the adapter before it goes on.
- */
-export type FailureKind = "transient" | "permanent" | "ambiguous";
-
-/** How an adapter says what failed. Any other thrown error counts as `ambiguous`. */
-export class AdapterError extends Error {
-  override readonly name = "AdapterError";
-  readonly kind: FailureKind;
-  /** The code core gives the user's error, where a more telling one than core's own exists. */
-  readonly code: ErrorCode | undefined;
-
-  constructor(message: string, options: { kind: FailureKind; code?: ErrorCode; cause?: unknown }) {
-    super(message, options.cause === undefined ? undefined : { cause: options.cause });
-    this.kind = options.kind;
-    this.code = options.code;
-  }
-}
-
-/** The {@link FailureKind} of anything an adapter threw. */
-export function failureKind(error: unknown): FailureKind {
-  const kind: unknown = (error as { kind?: unknown } | null | undefined)?.kind;
-  return kind === "transient" || kind === "permanent" ? kind : "ambiguous";
 }

@@ -18,6 +18,7 @@ import {
   AdapterError,
   type AdapterState,
   type Capabilities,
+  DirectoryLock,
   type Mutation,
   type StoredRecord,
   type WriteResult,
@@ -33,7 +34,6 @@ import {
   openEnvironment,
 } from "./environment.js";
 import { isSuspect, openError, runningError } from "./lmdb-errors.js";
-import { OwnerLock } from "./owner-lock.js";
 import { decodeRecord } from "./record.js";
 
 const PAGE_ROWS_MAX = 1000;
@@ -68,7 +68,7 @@ export class LmdbStore implements Adapter {
   #inode = 0;
   #storeId = "";
   #context: AdapterContext | undefined;
-  #lock: OwnerLock | undefined;
+  #lock: DirectoryLock | undefined;
   #opened: Opened | undefined;
   #sweepTimer: unknown;
 
@@ -81,8 +81,8 @@ export class LmdbStore implements Adapter {
     try {
       this.#path = claimDirectory(this.#settings.path);
       // What is somebody else's must not get so much as a lock; what is ours may be read once it is locked.
-      if (!OwnerLock.isKnownIn(this.#path)) inspectDataFile(dataPath(this.#path));
-      this.#lock = await OwnerLock.take(this.#path);
+      if (!DirectoryLock.isKnownIn(this.#path)) inspectDataFile(dataPath(this.#path));
+      this.#lock = await DirectoryLock.take(this.#path);
       const { writer } = this.#openChecked();
       this.#inode = statSync(dataPath(this.#path)).ino;
       const { storeId, highVersion } = writer.mark;

@@ -8,7 +8,7 @@
  *           queue        codec          memory   codec          (these two never import each other)
  *           journal      codec
  *             codec      –
- *               leaf files: clock, errors, adapter, backend-mark, key, option-names, thrown, wait
+ *               leaf files: clock, errors, adapter, adapter-error, directory-lock, backend-mark, key, next-turn, option-names, thrown, wait
  *
  * A worker drains what a queue holds, so it knows the queue's items, and the queue never knows who drains it.
  */

@@ -21,12 +21,12 @@ import {
   type StoredRecord,
 } from "../adapter.js";
 import { LeakDBError } from "../errors.js";
+import { nextTurn } from "../next-turn.js";
 import { Events } from "../storage/events.js";
 import { asError } from "../thrown.js";
 import { startWait } from "../wait.js";
 import { AdapterSession, openError, tellingError } from "../worker/adapter-session.js";
 import { backoffDelay } from "../worker/backoff.js";
-import { nextTurn } from "../worker/cut-batch.js";
 import type { ResolvedCopyOptions } from "./copy-options.js";
 
 /** Stands between the pages of a scan without an order that had to begin anew: what it yielded comes again. */

@@ -3,8 +3,8 @@
  * deadline fails the opening (I10); a record that cannot be decoded fails it too, and nothing is overwritten.
  */
 
+import { nextTurn } from "../next-turn.js";
 import type { AdapterSession } from "../worker/adapter-session.js";
-import { nextTurn } from "../worker/cut-batch.js";
 import type { OpenProgress } from "./options.js";
 import type { Store } from "./store.js";
 

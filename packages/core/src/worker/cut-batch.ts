@@ -3,6 +3,7 @@
  * event loop notices. What becomes dirty meanwhile is left for the next batch, so a key is in a batch once (I2).
  */
 
+import { nextTurn } from "../next-turn.js";
 import type { Item } from "../queue/item.js";
 import { asError } from "../thrown.js";
 import type { Sink } from "./sink.js";
@@ -85,9 +86,4 @@ function mutationsOf(item: Item): number {
 /** Readies an item unless it is ready. @throws LEAKDB_ENCODE_FAILED */
 export function prepareOnce(item: Item, sink: Sink): void {
   if (item.bytes < 0) item.bytes = sink.prepare(item);
-}
-
-/** Resolves in the next turn of the event loop. */
-export function nextTurn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
 }

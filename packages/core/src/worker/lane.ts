@@ -6,11 +6,12 @@
 
 import { failureKind } from "../adapter.js";
 import type { TimerHandle } from "../clock.js";
+import { nextTurn } from "../next-turn.js";
 import type { Item } from "../queue/item.js";
 import type { LaneHands, WriteQueue } from "../queue/write-queue.js";
 import { asError } from "../thrown.js";
 import { backoffDelay } from "./backoff.js";
-import { cutBatch, nextTurn } from "./cut-batch.js";
+import { cutBatch } from "./cut-batch.js";
 import type { LaneOptions, LaneOwner } from "./lane-owner.js";
 import type { Sink, SinkResult } from "./sink.js";
 import { WorkInHand } from "./work-in-hand.js";

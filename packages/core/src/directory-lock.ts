@@ -1,7 +1,7 @@
 /**
- * One owner a directory. LMDB lets any number of processes in, so the lock is a Unix socket of ours in the directory:
- * it takes connections exactly as long as its owner lives, however that ends, and refuses them at once after. It holds
- * between the threads of a process, and between containers that share the directory.
+ * One owner a directory, for the journal and for adapters whose backend lets any number of processes in. The lock is a
+ * Unix socket in the directory: it takes connections exactly as long as its owner lives, however that ends, and refuses
+ * them at once after. It holds between the threads of a process, and between containers that share the directory. A leaf.
  *
  * ```
  * owner-6   refuses: its owner is dead            a newcomer listens on a name of its own, and links it as owner-8
@@ -19,7 +19,7 @@ import { randomUUID } from "node:crypto";
 import { closeSync, linkSync, openSync, readdirSync, rmSync } from "node:fs";
 import { connect, createServer, type Server } from "node:net";
 import { join } from "node:path";
-import { AdapterError } from "@leakdb/core/adapter";
+import { AdapterError } from "./adapter-error.js";
 
 const NUMBERED = /^owner-(\d{1,15})$/;
 const UNNUMBERED = "owner-new-";
@@ -28,20 +28,23 @@ const SOCKET_PATH_BYTES_MAX = 100;
 /** Each round that is lost is one that another newcomer has won. */
 const ROUNDS_MAX = 100;
 
-export class OwnerLock {
+export class DirectoryLock {
   readonly #server: Server;
 
   private constructor(server: Server) {
     this.#server = server;
   }
 
-  /** True where a store has once been open. */
+  /** True where a store has once been open: the lock leaves files named `owner-…` in the directory. */
   static isKnownIn(directory: string): boolean {
     return highestNumber(directory) > 0;
   }
 
-  /** @throws AdapterError LEAKDB_LOCKED when this or another process holds it; an error of the system otherwise. */
-  static async take(directory: string): Promise<OwnerLock> {
+  /**
+   * @param directory one that exists
+   * @throws AdapterError LEAKDB_LOCKED when this or another process holds it; an error of the system otherwise.
+   */
+  static async take(directory: string): Promise<DirectoryLock> {
     const base = new SocketBase(directory);
     const name = `${UNNUMBERED}${randomUUID()}`;
     try {
@@ -49,7 +52,7 @@ export class OwnerLock {
       const server = await listen(base.path(name));
       try {
         await link(base, directory, name);
-        return new OwnerLock(server);
+        return new DirectoryLock(server);
       } catch (error) {
         server.close();
         throw error;

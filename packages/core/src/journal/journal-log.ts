@@ -1,0 +1,312 @@
+/**
+ * The journal's files, of which one is written to: appends frames, syncs, begins new segments and removes old ones. It
+ * knows nothing of what the entries mean; when to write and to sync is decided in `group-commit.ts`.
+ *
+ *     open ─▶ recover ─▶ begin ─▶ append … sync … rotate … ─▶ close
+ *
+ * Keeps:
+ * - Nothing is changed before `recover` has found the journal sound.
+ * - A failed write or sync is the last one: what the disk holds after it is unknown, and a second sync that succeeds
+ *   would prove nothing of what the first one was to save. Every later call rejects with the first failure.
+ * - The files below the floor go only when a segment that says so is on the disk (`segment-header.ts`).
+ */
+
+import { join } from "node:path";
+import { LeakDBError } from "../errors.js";
+import { asError } from "../thrown.js";
+import type { EntryVisitor } from "./entry.js";
+import type { FrameBuilder } from "./frame.js";
+import type { JournalFile, JournalFiles } from "./journal-files.js";
+import { findSegments, type RecoveryProgress, recover, type SegmentFile } from "./recovery.js";
+import {
+  type JournalIdentity,
+  newSegmentHeader,
+  SEGMENT_HEADER_BYTES,
+  segmentName,
+  segmentNumber,
+  storeHashOf,
+} from "./segment-header.js";
+
+/** A segment is left for the next one past this length; groups are never cut for it. */
+export const SEGMENT_BYTES = 16 * 1024 * 1024;
+
+export interface RecoveryReport {
+  /** Entries read. */
+  readonly entries: number;
+  /** Bytes at the end that a crash had left unfinished; never part of what was acknowledged. */
+  readonly tornBytes: number;
+  /** Bytes read. */
+  readonly bytes: number;
+  readonly durationMs: number;
+}
+
+interface Segment {
+  readonly number: number;
+  bytes: number;
+  /** Every entry in it has this version at most. */
+  upTo: number;
+}
+
+export interface JournalLogOptions {
+  readonly files: JournalFiles;
+  readonly directory: string;
+  /** Told of failures that cost nothing, such as a file that could not be removed. */
+  readonly onFault: (error: Error) => void;
+}
+
+export class JournalLog {
+  readonly #options: JournalLogOptions;
+  readonly #lock: { release(): void };
+  readonly #found: readonly SegmentFile[];
+  readonly #obsolete: readonly number[];
+  #identity: JournalIdentity | undefined;
+  #segments: Segment[] = [];
+  #file: JournalFile | undefined;
+  #salt = 0;
+  /** How much of the current segment is on the disk. */
+  #syncedBytes = 0;
+  #floor = 1;
+  #failure: Error | undefined;
+
+  private constructor(
+    options: JournalLogOptions,
+    lock: { release(): void },
+    found: { segments: readonly SegmentFile[]; obsolete: readonly number[] },
+  ) {
+    this.#options = options;
+    this.#lock = lock;
+    this.#found = found.segments;
+    this.#obsolete = found.obsolete;
+  }
+
+  /**
+   * Takes the directory's lock and looks at the files; changes none.
+   * @throws LEAKDB_LOCKED, LEAKDB_CORRUPTION, an error of the file system
+   */
+  static async open(options: JournalLogOptions): Promise<JournalLog> {
+    const { files, directory } = options;
+    await files.makeDirectory(directory);
+    const lock = await files.lock(directory);
+    try {
+      const names = await files.list(directory);
+      const numbers = names.map(segmentNumber).filter((number) => number !== undefined);
+      return new JournalLog(options, lock, await findSegments(files, directory, numbers));
+    } catch (error) {
+      lock.release();
+      throw error;
+    }
+  }
+
+  /** Bytes of all segments. */
+  get bytes(): number {
+    return this.#segments.reduce((bytes, segment) => bytes + segment.bytes, 0);
+  }
+
+  /** The number of the segment that is written to. */
+  get segment(): number {
+    return this.#current.number;
+  }
+
+  get segmentCount(): number {
+    return this.#segments.length;
+  }
+
+  get isSegmentFull(): boolean {
+    return this.#current.bytes >= SEGMENT_BYTES;
+  }
+
+  get failure(): Error | undefined {
+    return this.#failure;
+  }
+
+  /**
+   * Reads every entry, and cuts off what a crash has torn; to be called once, before `begin`.
+   * @throws LEAKDB_CORRUPTION for damage, and where the journal is another store's; what `visit` throws
+   */
+  async recover(
+    identity: JournalIdentity,
+    visit: EntryVisitor,
+    onProgress?: (progress: RecoveryProgress) => void,
+  ): Promise<RecoveryReport> {
+    this.#requireIdentity(identity);
+    this.#identity = identity;
+    const started = performance.now();
+    const { files, directory } = this.#options;
+    const recovered = await recover({ files, directory, segments: this.#found, visit, onProgress });
+    this.#segments = recovered.segments.map(({ header, bytes, highVersion }) => ({
+      number: header.number,
+      bytes,
+      upTo: highVersion,
+    }));
+    this.#floor = this.#found[0]?.header.number ?? 1;
+    const { entries, tornBytes } = recovered;
+    return { entries, tornBytes, bytes: this.bytes, durationMs: performance.now() - started };
+  }
+
+  /** Begins the segment that is written to from now on. */
+  async begin(): Promise<void> {
+    await this.#guard(async () => {
+      await this.#removeFiles(this.#obsolete);
+      await this.#newSegment(true);
+    });
+  }
+
+  /** Writes the frame at the end of the current segment; its entries have versions up to `upTo`. */
+  async append(frame: FrameBuilder, upTo: number, isContinued: boolean): Promise<void> {
+    await this.#guard(async () => {
+      const segment = this.#current;
+      const bytes = frame.finish(this.#salt, segment.bytes, this.#syncedBytes, isContinued);
+      await this.#open.write(bytes, segment.bytes);
+      segment.bytes += bytes.length;
+      segment.upTo = Math.max(segment.upTo, upTo);
+    });
+  }
+
+  /** Resolves when everything appended before the call is on the disk. */
+  async sync(): Promise<void> {
+    await this.#guard(async () => {
+      const { bytes } = this.#current;
+      await this.#open.sync();
+      this.#syncedBytes = bytes;
+    });
+  }
+
+  /**
+   * Leaves the current segment for a new one. With a `floor`, the segments below it are no part of the journal from
+   * then on, and their files go. `isSynced`: the current segment is synced first.
+   */
+  async rotate(isSynced: boolean, floor = this.#floor): Promise<void> {
+    await this.#guard(async () => {
+      if (isSynced && this.#syncedBytes < this.#current.bytes) await this.#open.sync();
+      const former = this.#open;
+      // What is cut off now need not be kept for its end.
+      const isFormerSynced = isSynced || this.#syncedBytes === this.#current.bytes;
+      this.#floor = Math.min(Math.max(floor, this.#floor), this.#current.number + 1);
+      await this.#newSegment(isFormerSynced);
+      await former.close();
+    });
+    const removed = this.#segments.filter(({ number }) => number < this.#floor);
+    this.#segments = this.#segments.filter(({ number }) => number >= this.#floor);
+    await this.#removeFiles(removed.map(({ number }) => number)).catch((error: unknown) =>
+      this.#options.onFault(asError(error)),
+    );
+  }
+
+  /** The first segment that holds anything newer than `version`; the current one when none does. */
+  firstAfter(version: number): number {
+    return this.#segments.find(({ upTo }) => upTo > version)?.number ?? this.#current.number;
+  }
+
+  /** Closes the file and lets the lock go; removes everything first when nothing of it is needed any more. */
+  async close(isEmptied: boolean): Promise<void> {
+    try {
+      if (isEmptied) await this.#empty();
+      else if (this.#failure !== undefined) await this.#forgetUnsynced();
+    } finally {
+      try {
+        await this.#file?.close();
+      } finally {
+        this.#file = undefined;
+        this.#lock.release();
+      }
+    }
+  }
+
+  /** After a failure the files themselves go: no new segment can be made to say that they are obsolete. */
+  async #empty(): Promise<void> {
+    if (this.#segments.length === 0 || this.#file === undefined) return;
+    if (this.#failure === undefined) {
+      const isEmpty = this.#segments.length === 1 && this.#current.bytes === SEGMENT_HEADER_BYTES;
+      if (!isEmpty) await this.rotate(false, this.#current.number + 1);
+      return;
+    }
+    const { files, directory } = this.#options;
+    // Oldest first, each of them for good before the next: what is left must never hold less than it did.
+    for (const { number } of this.#segments) {
+      await files.remove(join(directory, segmentName(number)));
+      await files.syncDirectory(directory);
+    }
+  }
+
+  /**
+   * After a failure: what was written and never synced may be found in the system's memory by the next opening, and not
+   * on the disk by the one after. It was never acknowledged, and is cut off.
+   */
+  async #forgetUnsynced(): Promise<void> {
+    try {
+      await this.#file?.truncate(this.#syncedBytes);
+    } catch (error) {
+      this.#options.onFault(asError(error));
+    }
+  }
+
+  async #newSegment(isFormerSynced: boolean): Promise<void> {
+    const { files, directory } = this.#options;
+    const identity = this.#identity as JournalIdentity;
+    const former = this.#segments.at(-1);
+    const number = (former?.number ?? 0) + 1;
+    const header = newSegmentHeader({
+      number,
+      floor: this.#floor,
+      formerBytes: former?.bytes ?? 0,
+      isFormerSynced,
+      kind: identity.kind,
+      storeHash: storeHashOf(identity),
+    });
+    const file = await files.open(join(directory, segmentName(number)), "create");
+    this.#file = file;
+    await file.write(header.bytes, 0);
+    await file.sync();
+    await files.syncDirectory(directory);
+    this.#salt = header.salt;
+    this.#syncedBytes = SEGMENT_HEADER_BYTES;
+    this.#segments.push({ number, bytes: SEGMENT_HEADER_BYTES, upTo: 0 });
+  }
+
+  async #removeFiles(numbers: readonly number[]): Promise<void> {
+    const { files, directory } = this.#options;
+    for (const number of numbers) await files.remove(join(directory, segmentName(number)));
+  }
+
+  get #current(): Segment {
+    const segment = this.#segments.at(-1);
+    if (segment === undefined) throw new Error("the journal has not begun");
+    return segment;
+  }
+
+  get #open(): JournalFile {
+    if (this.#file === undefined) throw new Error("the journal is closed");
+    return this.#file;
+  }
+
+  async #guard(work: () => Promise<void>): Promise<void> {
+    if (this.#failure !== undefined) throw this.#failure;
+    try {
+      await work();
+    } catch (error) {
+      this.#failure = asError(error);
+      throw this.#failure;
+    }
+  }
+
+  #requireIdentity(identity: JournalIdentity): void {
+    const header = this.#found[0]?.header;
+    if (header === undefined) return;
+    const { directory } = this.#options;
+    if (header.kind !== identity.kind) {
+      const message = `the journal in ${directory} is that of a ${STORAGES[header.kind]}, not of a ${STORAGES[identity.kind]}`;
+      throw new LeakDBError("LEAKDB_CORRUPTION", `${message}: give each storage a directory of its own`);
+    }
+    if (!header.storeHash.equals(storeHashOf(identity))) {
+      const message = `the journal in ${directory} belongs to another backend than the one that was opened`;
+      const wayOut = "open the one it was written for, or give this one a directory of its own";
+      throw new LeakDBError("LEAKDB_CORRUPTION", `${message}: ${wayOut}`);
+    }
+  }
+}
+
+const STORAGES = {
+  memory: "DefaultStorage",
+  queue: "QueueStorage",
+  backend: "PersistentQueueStorage",
+} as const;
