@@ -11,11 +11,16 @@ export { msgpackCodec } from "./codec/msgpack-codec.js";
 export { copy } from "./copy/copy.js";
 export type { CopyOptions, CopyProgress, CopyReport } from "./copy/copy-options.js";
 export { ERROR_CODES, type ErrorCode, isLeakDBError, LeakDBError } from "./errors.js";
+export type { JournalSync } from "./journal/group-commit.js";
+export type { JournalFile, JournalFiles } from "./journal/journal-files.js";
+export type { RecoveryReport } from "./journal/journal-log.js";
 export { isKey } from "./key.js";
 export type { DeadLetter, Unwritten } from "./reports.js";
 export { type Closable, type CloseOnSignalOptions, closeOnSignal } from "./storage/close-on-signal.js";
 export { DefaultStorage, type DefaultStorageOptions } from "./storage/default-storage.js";
 export type { StorageEvents, StorageListener } from "./storage/events.js";
+export type { JournalOptions } from "./storage/journal-options.js";
+export type { JournalStats } from "./storage/journaling.js";
 export type { CloseOptions, FlushOptions, PersistedOptions, WaitingOptions } from "./storage/lifecycle.js";
 export type {
   ClearOptions,
@@ -33,6 +38,7 @@ export type {
 } from "./storage/operations.js";
 export type {
   DurabilityLevel,
+  JournaledOptions,
   MemoryOptions,
   OpenProgress,
   PersistentOptions,

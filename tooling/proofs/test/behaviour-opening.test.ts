@@ -44,14 +44,14 @@ describe.each([
     expect(storage.size).toBe(1_000);
     expect(seen.length).toBeGreaterThan(2);
     expect(seen.map(({ loaded }) => loaded)).toEqual(seen.map(({ loaded }) => loaded).sort((a, b) => a - b));
-    expect(seen.at(-1)).toEqual({ loaded: 1_000, done: true });
+    expect(seen.at(-1)).toEqual({ phase: "backend", loaded: 1_000, done: true });
     expect(seen.slice(0, -1).every(({ done }) => !done)).toBe(true);
   });
 
   test("of an empty backend is done at once", async () => {
     const seen: OpenProgress[] = [];
     const { storage } = await open({ onProgress: (progress) => void seen.push(progress) });
-    expect(seen.at(-1)).toEqual({ loaded: 0, done: true });
+    expect(seen.at(-1)).toEqual({ phase: "backend", loaded: 0, done: true });
     expect(storage.size).toBe(0);
     expect(storage.version).toBe(0);
   });

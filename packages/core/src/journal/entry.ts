@@ -18,13 +18,11 @@ export const DEAD_DELETE = 5;
 export const DEAD_CLEAR = 6;
 /** The dead letter of this key and version is gone: stored after all, superseded, or discarded. */
 export const DEAD_GONE = 7;
-/** An item of this version was done by the user's worker. */
+/** Items that the user's worker has done: `value` is their versions, 8 bytes each. */
 export const DONE = 8;
-/** Everything up to this version is done, or a dead letter. */
-export const DONE_UP_TO = 9;
 
-export type EntryKind = 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9;
-const KIND_LAST = DONE_UP_TO;
+export type EntryKind = 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8;
+const KIND_LAST = DONE;
 
 const ENTRY_HEADER_BYTES = 16;
 const EXPIRY_BYTES = 8;

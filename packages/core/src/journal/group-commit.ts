@@ -90,16 +90,20 @@ export class GroupCommit {
 
   /** There is something to journal: it goes at the end of this turn. */
   wake(): void {
-    if (this.#isRunning) return;
+    if (this.#isRunning || this.hasFailed) return;
     this.#isRunning = true;
     this.#running = this.#run();
   }
 
-  /** Somebody waits for what has been written: it is synced without waiting for the interval. */
-  hurry(): void {
-    if (this.#options.sync !== "interval") return;
+  /** What has been written is synced, whatever the mode. */
+  requireSync(): void {
     this.#isSyncWanted = true;
     this.wake();
+  }
+
+  /** Somebody waits for what has been written: it is synced without waiting for the interval. */
+  hurry(): void {
+    if (this.#options.sync === "interval") this.requireSync();
   }
 
   /** A new segment is begun as soon as no group is under way, with the source's floor. */

@@ -27,9 +27,6 @@ import {
   storeHashOf,
 } from "./segment-header.js";
 
-/** A segment is left for the next one past this length; groups are never cut for it. */
-export const SEGMENT_BYTES = 16 * 1024 * 1024;
-
 export interface RecoveryReport {
   /** Entries read. */
   readonly entries: number;
@@ -50,6 +47,8 @@ interface Segment {
 export interface JournalLogOptions {
   readonly files: JournalFiles;
   readonly directory: string;
+  /** A segment is left for the next one past this length; groups are never cut for it. */
+  readonly segmentBytes: number;
   /** Told of failures that cost nothing, such as a file that could not be removed. */
   readonly onFault: (error: Error) => void;
 }
@@ -99,7 +98,19 @@ export class JournalLog {
 
   /** Bytes of all segments. */
   get bytes(): number {
-    return this.#segments.reduce((bytes, segment) => bytes + segment.bytes, 0);
+    return this.bytesFrom(this.#floor);
+  }
+
+  /** Bytes of the segments from this one on. */
+  bytesFrom(number: number): number {
+    let bytes = 0;
+    for (const segment of this.#segments) if (segment.number >= number) bytes += segment.bytes;
+    return bytes;
+  }
+
+  /** The first segment that is part of the journal. */
+  get floor(): number {
+    return this.#floor;
   }
 
   /** The number of the segment that is written to. */
@@ -112,7 +123,7 @@ export class JournalLog {
   }
 
   get isSegmentFull(): boolean {
-    return this.#current.bytes >= SEGMENT_BYTES;
+    return this.#current.bytes >= this.#options.segmentBytes;
   }
 
   get failure(): Error | undefined {

@@ -9,3 +9,5 @@ export const WAITING = 1;
 export const IN_FLIGHT = 2;
 /** A clear took the slot out of the index while it was held; whoever holds it lets it go. */
 export const DETACHED = 4;
+/** The newest state of the slot waits for the journal. */
+export const JOURNALING = 8;

@@ -199,15 +199,17 @@ export class Table {
     this.#hasExpiries = next !== Infinity;
   }
 
+  /** Every slot is below this. */
+  get slotsUsed(): number {
+    return this.#slotsUsed;
+  }
+
   /** When the next entry may expire, in milliseconds since 1970; `Infinity` for never. */
   get nextExpiry(): number {
     return this.#nextExpiry;
   }
 
-  /**
-   * Slots of the live entries that were present at the call, in no order. A key born later is passed over, even in
-   * a slot that was freed meanwhile.
-   */
+  /** Slots of the live entries at the call, in no order. A key born later is passed over, even in a slot freed meanwhile. */
   slots(): Generator<number, void, undefined> {
     this.expire();
     return this.#walk(this.#births, this.#slotsUsed);

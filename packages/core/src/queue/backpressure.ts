@@ -17,14 +17,27 @@ export class Backpressure {
   depth = 0;
   /** Standing dead letters. */
   deadLetters = 0;
-  /** True from the high-water mark on until the depth is down to half of it: no stop and go at the mark. */
-  needDrain = false;
+  /** The depth has passed the high-water mark, and is not down to half of it yet: no stop and go at the mark. */
+  #isHigh = false;
+  /** Something beside the depth asks for a pause, such as a journal that fills. */
+  #isPressed = false;
 
   constructor(options: { highWaterMark: number; capacity: number }, onDrain: () => void) {
     this.#highWaterMark = options.highWaterMark;
     this.#lowWaterMark = Math.floor(options.highWaterMark / 2);
     this.#capacity = options.capacity;
     this.#onDrain = onDrain;
+  }
+
+  get needDrain(): boolean {
+    return this.#isHigh || this.#isPressed;
+  }
+
+  /** Says whether something beside the depth asks for a pause. */
+  press(isPressed: boolean): void {
+    if (isPressed === this.#isPressed) return;
+    this.#isPressed = isPressed;
+    if (!isPressed && !this.#isHigh) this.#release();
   }
 
   get isFull(): boolean {
@@ -43,18 +56,22 @@ export class Backpressure {
 
   add(): void {
     this.depth += 1;
-    if (this.depth > this.#highWaterMark) this.needDrain = true;
+    if (this.depth > this.#highWaterMark) this.#isHigh = true;
   }
 
   remove(): void {
     this.depth -= 1;
-    if (this.needDrain && this.depth <= this.#lowWaterMark) {
-      this.needDrain = false;
-      this.#onDrain();
-      release(this.#drainWaiters);
+    if (this.#isHigh && this.depth <= this.#lowWaterMark) {
+      this.#isHigh = false;
+      if (!this.#isPressed) this.#release();
     }
     // What a listener has just added is waited for too.
     if (this.depth === 0) release(this.#idleWaiters);
+  }
+
+  #release(): void {
+    this.#onDrain();
+    release(this.#drainWaiters);
   }
 
   /** Resolves once `needDrain` is false. */

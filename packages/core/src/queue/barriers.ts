@@ -35,6 +35,8 @@ export interface BarrierOwner {
 
 export class Barriers {
   readonly #owner: BarrierOwner;
+  /** Nothing is settled before what is older: who waits for a key waits for a version. */
+  readonly #isInOrder: boolean;
   #byVersion: Waiter[] = [];
   /** Waiters that ended, by deadline or signal, and may still be in the heap. */
   #endedInHeap = 0;
@@ -44,8 +46,9 @@ export class Barriers {
   /** Nothing will be stored any more: what new waiters are told at once. */
   #endedBy: LeakDBError | undefined;
 
-  constructor(owner: BarrierOwner) {
+  constructor(owner: BarrierOwner, isInOrder = false) {
     this.#owner = owner;
+    this.#isInOrder = isInOrder;
   }
 
   /** Resolves when everything up to `version`, or of `key` alone, is stored (or synced). */
@@ -69,7 +72,7 @@ export class Barriers {
     const isStored = key === undefined ? this.#owner.storedUpTo() >= version : ofKey === undefined;
     if (isStored) this.#stored(waiter);
     else if (this.#endedBy !== undefined) waiter.wait.reject(this.#endedBy);
-    else if (key === undefined) push(this.#byVersion, waiter);
+    else if (key === undefined || this.#isInOrder) push(this.#byVersion, waiter);
     else this.#waitersOf(key).add(waiter);
     return waiter.wait.promise;
   }
@@ -144,7 +147,7 @@ export class Barriers {
   #ended(waiter: Waiter): void {
     waiter.ended = true;
     this.#leaveKey(waiter);
-    if (waiter.key !== undefined) return;
+    if (waiter.key !== undefined && !this.#isInOrder) return;
     this.#endedInHeap += 1;
     if (this.#endedInHeap <= ENDED_MAX || this.#endedInHeap * 2 < this.#byVersion.length) return;
     // What is sorted is a heap.

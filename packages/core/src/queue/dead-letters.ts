@@ -14,14 +14,22 @@ export interface Dead {
   isRetrying: boolean;
 }
 
+/** Told of each that comes to stand, and of each that goes. */
+export interface DeadLetterListener {
+  noteDead(dead: Dead): void;
+  noteDeadGone(dead: Dead): void;
+}
+
 export class DeadLetters {
   readonly #backpressure: Backpressure;
+  readonly #listener: DeadLetterListener | undefined;
   readonly #standing = new Set<Dead>();
   /** A coalescing queue has one a key; where every item is delivered, a key may have several. */
   readonly #byKey = new Map<string, Set<Dead>>();
 
-  constructor(backpressure: Backpressure) {
+  constructor(backpressure: Backpressure, listener?: DeadLetterListener) {
     this.#backpressure = backpressure;
+    this.#listener = listener;
   }
 
   get size(): number {
@@ -33,6 +41,13 @@ export class DeadLetters {
   }
 
   add(item: Item, error: Error): Dead {
+    const dead = this.restore(item, error);
+    this.#listener?.noteDead(dead);
+    return dead;
+  }
+
+  /** One that stood before the storage was opened. */
+  restore(item: Item, error: Error): Dead {
     const dead: Dead = { item, error, isRetrying: false };
     this.#standing.add(dead);
     const ofKey = this.#byKey.get(item.key);
@@ -49,6 +64,7 @@ export class DeadLetters {
     ofKey?.delete(dead);
     if (ofKey?.size === 0) this.#byKey.delete(dead.item.key);
     this.#backpressure.deadLetters -= 1;
+    this.#listener?.noteDeadGone(dead);
     return true;
   }
 
@@ -79,6 +95,11 @@ export class DeadLetters {
     const concerns = ({ type, key: itemKey }: Item): boolean =>
       key === undefined || itemKey === key || (type === "clear" && key.startsWith(itemKey));
     return [...this.#standing].filter(({ item }) => item.firstVersion <= version && concerns(item));
+  }
+
+  /** Those that are being retried included. */
+  all(): Iterable<Dead> {
+    return this.#standing;
   }
 
   *standing(): Generator<Dead, void, undefined> {

@@ -107,6 +107,11 @@ export class ItemLine implements Line {
     this.#items.push(item);
   }
 
+  /** What waits, oldest first. */
+  *items(): Generator<Item, void, undefined> {
+    for (let index = this.#head; index < this.#items.length; index += 1) yield this.#items[index] as Item;
+  }
+
   take(upTo: number): Item | undefined {
     const item = this.#items[this.#head];
     if (item === undefined || item.firstVersion > upTo) return undefined;

@@ -115,6 +115,12 @@ export class WriteQueue {
     return this.#takeClear(clear, lane, taken);
   }
 
+  /** The clears that wait, and where keys do not coalesce all items that do. */
+  *items(): Generator<Item, void, undefined> {
+    yield* this.#clears;
+    for (const line of this.#itemLines) yield* line.items();
+  }
+
   /** Everything that waits, whatever it waits for, once nothing is sent any more. */
   takeAll(): Item[] {
     const items = this.#clears.splice(0);

@@ -1,31 +1,36 @@
 /**
- * The one engine behind the four storages: a store of memory, a writer, and for all but `DefaultStorage` a pipeline
- * that carries mutations onwards. The faces choose its parts; the lifecycle is written once, in `Lifecycle`.
+ * The one engine behind the four storages: a store of memory, a writer, and for all but the plainest a pipeline that
+ * carries mutations onwards, with a journal before it if one is asked for. The faces choose its parts; the lifecycle is
+ * written once, in `Lifecycle`.
  */
 
-import type { Adapter } from "../adapter.js";
-import { AdapterSession, openError } from "../worker/adapter-session.js";
-import { AdapterSink } from "../worker/adapter-sink.js";
+import type { AdapterSession } from "../worker/adapter-session.js";
 import { ProcessSink, type ProcessSinkOptions } from "../worker/process-sink.js";
+import type { Sink } from "../worker/sink.js";
 import { Events } from "./events.js";
-import { loadAll } from "./load-all.js";
+import { JournalOnly } from "./journal-only.js";
+import { resolveJournalOptions } from "./journal-options.js";
+import type { Journaling } from "./journaling.js";
+import { behindJournal, openJournaling, pendingItems, recoverJournal } from "./open-journal.js";
 import {
   checkOptionsOf,
-  duration,
+  type DurabilityLevel,
+  type JournaledOptions,
   type MemoryOptions,
-  type PersistentOptions,
+  progressOf,
   type QueueOptions,
+  type ResolvedMemoryOptions,
   type ResolvedQueueOptions,
-  resolveAdapter,
+  requireNoJournal,
   resolveMemoryOptions,
   resolveQueueOptions,
 } from "./options.js";
 import type { Pipeline } from "./pipeline.js";
+import { RecoveredItems } from "./recovered-items.js";
+import { RecoveredTable } from "./recovered-table.js";
 import { Store } from "./store.js";
 import { SyncWriter } from "./sync-writer.js";
-import { ThroughWriter } from "./through-writer.js";
 import { WriteBehind } from "./write-behind.js";
-import { WriteThrough } from "./write-through.js";
 import type { Mode, Writer } from "./writer.js";
 
 export interface Engine<M extends Mode> {
@@ -35,9 +40,12 @@ export interface Engine<M extends Mode> {
   readonly writer: Writer<M>;
   readonly events: Events;
   readonly pipeline?: Pipeline;
+  readonly journal?: Journaling | undefined;
   readonly session?: AdapterSession;
   readonly counters: Counters;
   readonly flushTimeoutMs: number;
+  /** The levels beyond `memory` that can be waited for, the one that is meant by default first. */
+  readonly levels: readonly DurabilityLevel[];
 }
 
 export interface Counters {
@@ -45,8 +53,12 @@ export interface Counters {
   batches: number;
 }
 
-export function memoryEngine(options: MemoryOptions): Engine<"sync"> {
+/** Milliseconds that a wait without a `timeout` takes where no option says so. */
+const FLUSH_TIMEOUT_MS = 60_000;
+
+export function memoryEngine(options: MemoryOptions & JournaledOptions): Engine<"sync"> {
   checkOptionsOf(options, "memory");
+  requireNoJournal(options, "DefaultStorage");
   const store = new Store(resolveMemoryOptions(options));
   return {
     name: "DefaultStorage",
@@ -55,21 +67,88 @@ export function memoryEngine(options: MemoryOptions): Engine<"sync"> {
     events: new Events(),
     counters: { batches: 0 },
     flushTimeoutMs: Infinity,
+    levels: [],
   };
 }
 
+/** Memory with a journal behind it, recovered. @throws LEAKDB_LOCKED, LEAKDB_CORRUPTION, LEAKDB_OPEN_FAILED … */
+export async function openMemory(options: MemoryOptions & JournaledOptions): Promise<Engine<"sync">> {
+  if (options?.journal === undefined) return memoryEngine(options);
+  checkOptionsOf(options, "memory");
+  const memory = resolveMemoryOptions(options);
+  const journalOptions = resolveJournalOptions(options.journal);
+  const onProgress = progressOf(options);
+  const store = new Store(memory);
+  const events = new Events();
+  const recovered = new RecoveredTable(store, false);
+  const journal = await openJournaling(journalOptions, store, events, async (opened) => {
+    const report = await recoverJournal(opened, { kind: "memory", storeId: "" }, recovered, onProgress);
+    onProgress?.({ phase: "journal", loaded: report.entries, done: true });
+    return report;
+  });
+  const pipeline = new JournalOnly({ table: store.table, clock: memory.clock, events, journal });
+  return {
+    name: "DefaultStorage",
+    store,
+    writer: new SyncWriter(store, pipeline),
+    events,
+    pipeline,
+    journal,
+    counters: { batches: 0 },
+    flushTimeoutMs: FLUSH_TIMEOUT_MS,
+    levels: journal.isAwaitable ? ["journaled"] : [],
+  };
+}
+
+/** The parts of a `QueueStorage`, checked; nothing is open. */
+interface QueueParts {
+  readonly memory: ResolvedMemoryOptions;
+  readonly queue: ResolvedQueueOptions;
+  readonly store: Store;
+  readonly events: Events;
+  readonly counters: Counters;
+  readonly sink: Sink;
+}
+
 export function queueEngine(
-  options: MemoryOptions & QueueOptions,
+  options: MemoryOptions & QueueOptions & JournaledOptions,
   worker: ProcessSinkOptions["worker"],
   takesBatches: boolean,
 ): Engine<"sync"> {
+  requireNoJournal(options, "QueueStorage");
+  return queueEngineOf(queueParts(options, worker, takesBatches));
+}
+
+/** A queue with a journal before it, recovered. @throws LEAKDB_LOCKED, LEAKDB_CORRUPTION, LEAKDB_OPEN_FAILED … */
+export async function openQueue(
+  options: MemoryOptions & QueueOptions & JournaledOptions,
+  worker: ProcessSinkOptions["worker"],
+  takesBatches: boolean,
+): Promise<Engine<"sync">> {
+  const parts = queueParts(options, worker, takesBatches);
+  if (options.journal === undefined) return queueEngineOf(parts);
+  const journalOptions = resolveJournalOptions(options.journal);
+  const onProgress = progressOf(options);
+  const recovered = new RecoveredItems(parts.store);
+  const journal = await openJournaling(journalOptions, parts.store, parts.events, async (opened) => {
+    const report = await recoverJournal(opened, { kind: "queue", storeId: "" }, recovered, onProgress);
+    onProgress?.({ phase: "journal", loaded: report.entries, done: true });
+    return report;
+  });
+  return queueEngineOf(parts, journal, recovered);
+}
+
+function queueParts(
+  options: MemoryOptions & QueueOptions,
+  worker: ProcessSinkOptions["worker"],
+  takesBatches: boolean,
+): QueueParts {
   checkOptionsOf(options, "queue");
   const memory = resolveMemoryOptions(options);
   const resolved = resolveQueueOptions(options, false);
   // One by one, each item is settled when it is done, and a close stops between two of them.
   const queue = takesBatches ? resolved : { ...resolved, batchMax: 1 };
   const store = new Store(memory);
-  const events = new Events();
   const counters: Counters = { batches: 0 };
   const sink = new ProcessSink({
     clock: memory.clock,
@@ -80,109 +159,37 @@ export function queueEngine(
       counters.batches += 1;
     },
   });
+  return { memory, queue, store, events: new Events(), counters, sink };
+}
+
+function queueEngineOf(
+  { memory, queue, store, events, counters, sink }: QueueParts,
+  journal?: Journaling,
+  recovered?: RecoveredItems,
+): Engine<"sync"> {
   const pipeline = new WriteBehind({
     table: store.table,
     versions: store.versions,
     events,
     clock: memory.clock,
-    sink,
+    sink: behindJournal(sink, journal),
     lanes: queue.workers,
     options: queue,
     supersedes: false,
+    notesDone: true,
+    journal,
     sync: () => Promise.resolve(),
   });
-  const writer = new SyncWriter(store, pipeline);
+  if (recovered !== undefined) pipeline.restore(pendingItems(recovered, store, queue.coalesce));
   return {
     name: "QueueStorage",
     store,
-    writer,
+    writer: new SyncWriter(store, pipeline.intake),
     events,
     pipeline,
+    journal,
     counters,
     flushTimeoutMs: queue.flushTimeoutMs,
+    levels: journal?.isAwaitable ? ["stored", "journaled"] : ["stored"],
   };
-}
-
-/** Write-behind over an adapter, opened and loaded. @throws LEAKDB_OPEN_FAILED, LEAKDB_LOCKED, LEAKDB_CORRUPTION … */
-export async function openBehind(options: PersistentOptions): Promise<Engine<"sync">> {
-  const opened = await openParts(options);
-  const { store, events, session, sink, lanes, queue } = opened;
-  const pipeline = new WriteBehind({
-    table: store.table,
-    versions: store.versions,
-    events,
-    clock: store.clock,
-    sink,
-    lanes,
-    options: queue,
-    supersedes: true,
-    sync: () => session.sync(),
-  });
-  const writer = new SyncWriter(store, pipeline);
-  return { ...engineOf(opened), writer, pipeline };
-}
-
-/** Write-through over an adapter, opened and loaded. @throws as `openBehind` */
-export async function openThrough(options: PersistentOptions): Promise<Engine<"promise">> {
-  const opened = await openParts(options);
-  const { store, events, session, sink, lanes, queue } = opened;
-  const pipeline = new WriteThrough({
-    versions: store.versions,
-    events,
-    clock: store.clock,
-    sink,
-    session,
-    lanes,
-    options: queue,
-  });
-  const writer = new ThroughWriter(store, pipeline, session, queue);
-  return { ...engineOf(opened), writer, pipeline };
-}
-
-/** What both engines over an adapter have alike. */
-function engineOf({ adapter, store, events, session, counters, queue }: OpenedParts) {
-  return { name: adapter.name, store, events, session, counters, flushTimeoutMs: queue.flushTimeoutMs };
-}
-
-interface OpenedParts {
-  readonly adapter: Adapter;
-  readonly store: Store;
-  readonly events: Events;
-  readonly session: AdapterSession;
-  readonly sink: AdapterSink;
-  readonly lanes: number;
-  readonly queue: ResolvedQueueOptions;
-  readonly counters: Counters;
-}
-
-/** Everything is checked before anything is opened; what was opened is closed again when the rest fails. */
-async function openParts(options: PersistentOptions): Promise<OpenedParts> {
-  const adapter = resolveAdapter(options?.adapter);
-  checkOptionsOf(options, "persistent");
-  const memory = resolveMemoryOptions(options);
-  const queue = resolveQueueOptions(options, true);
-  const { onProgress } = options;
-  if (onProgress !== undefined && typeof onProgress !== "function") {
-    throw new TypeError("onProgress must be a function");
-  }
-  const openTimeoutMs = duration("openTimeout", options.openTimeout, 60_000, 1);
-  const store = new Store(memory, adapter.capabilities.maxKeyBytes);
-  const events = new Events();
-  const counters: Counters = { batches: 0 };
-  const onFault = (error: Error): void => events.emit("fault", error);
-  const session = new AdapterSession(adapter, { ...queue, openTimeoutMs, clock: memory.clock, onFault });
-  session.claim();
-  try {
-    const { highVersion } = await session.open();
-    await loadAll(store, session, onProgress);
-    store.versions.observe(highVersion);
-  } catch (cause) {
-    await session.close().catch(onFault);
-    throw openError(cause, adapter.name);
-  }
-  const sink = new AdapterSink(session, memory.codec, () => {
-    counters.batches += 1;
-  });
-  const lanes = Math.min(queue.workers, adapter.capabilities.lanesMax);
-  return { adapter, store, events, session, sink, lanes, queue, counters };
 }

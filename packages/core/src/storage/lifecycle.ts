@@ -101,13 +101,14 @@ export abstract class Lifecycle<V, M extends Mode> extends View<V, M> {
   ): Promise<void> {
     checkOptions(options, PERSISTED_OPTIONS);
     this.#checkVersion(version);
-    const { pipeline } = this.#engine;
-    const synced = this.#checkLevel(level);
+    const { pipeline, journal } = this.#engine;
+    this.#checkLevel(level);
     const wait = this.#waitOptions(options, "persisted");
     const key = options.key === undefined ? undefined : this.#keyOf(options.key, options);
     options.signal?.throwIfAborted();
-    if (level === "memory" || pipeline === undefined) return;
-    await pipeline.barriers.wait({ version, key, synced }, wait);
+    if (level === "memory") return;
+    const barriers = level === "journaled" ? journal?.barriers : pipeline?.barriers;
+    await barriers?.wait({ version, key, synced: level === "synced" }, wait);
   }
 
   /**
@@ -118,12 +119,14 @@ export abstract class Lifecycle<V, M extends Mode> extends View<V, M> {
     checkOptions(options, FLUSH_OPTIONS);
     const { upTo = this.version, level = this.#levelDefault() } = options;
     this.#checkVersion(upTo);
-    const { pipeline } = this.#engine;
+    const { pipeline, journal } = this.#engine;
     const wait = this.#waitOptions(options, "flush");
     options.signal?.throwIfAborted();
-    const synced = this.#checkLevel(level);
-    if (level === "memory" || pipeline === undefined) return;
-    await pipeline.flush({ version: upTo, synced }, wait);
+    this.#checkLevel(level);
+    // A journal that promises nothing is at least written, for the crash of the process.
+    if (level === "journaled" || (level === "memory" && level === this.#levelDefault()))
+      await journal?.flush(upTo, wait);
+    else if (level !== "memory") await pipeline?.flush({ version: upTo, synced: level === "synced" }, wait);
   }
 
   /** The mutations that will not be stored by themselves; each can be retried or discarded. */
@@ -189,12 +192,13 @@ export abstract class Lifecycle<V, M extends Mode> extends View<V, M> {
   }
 
   async #close(wait: WaitOptions): Promise<void> {
-    const { store, pipeline, events } = this.#engine;
+    const { store, pipeline, journal, session, events } = this.#engine;
     store.isClosing = true;
     let unwritten: Unwritten[] = [];
     let cause: unknown;
     const deadline = startWait(wait);
     const drained = pipeline === undefined ? Promise.resolve() : this.#drain(pipeline);
+    const onFault = (error: unknown): void => events.emit("fault", error as Error);
     drained.catch(() => undefined);
     try {
       await Promise.race([drained, deadline.promise]);
@@ -205,9 +209,13 @@ export abstract class Lifecycle<V, M extends Mode> extends View<V, M> {
       // Whatever is not stored now is given back; what is in flight may still be stored, and is given back too.
       const stopped = pipeline.stop();
       pipeline.barriers.end(closedError());
+      journal?.barriers.end(closedError());
       unwritten = pipeline.unwritten().flatMap((item: Item) => unwrittenOf(item, store));
-      const ended = stopped.then(() => this.#engine.session?.close());
-      ended.catch((error: unknown) => events.emit("fault", error as Error));
+      // What the backend has, the journal need not keep; without a backend it is all there is.
+      const isEmptied =
+        unwritten.length === 0 && cause === undefined && pipeline.barriers !== journal?.barriers;
+      const ended = stopped.then(() => session?.close()).finally(() => journal?.close(isEmptied));
+      ended.catch(onFault);
       await Promise.race([ended, deadline.promise]).catch((error: unknown) => {
         cause ??= error;
       });
@@ -216,7 +224,7 @@ export abstract class Lifecycle<V, M extends Mode> extends View<V, M> {
     store.close();
     events.emit("close");
     if (unwritten.length === 0 && cause === undefined) return;
-    throw closeIncomplete(unwritten, cause);
+    throw closeIncomplete(unwritten, cause, journal !== undefined && !journal.hasFailed);
   }
 
   async #drain(pipeline: NonNullable<Engine<M>["pipeline"]>): Promise<void> {
@@ -232,14 +240,13 @@ export abstract class Lifecycle<V, M extends Mode> extends View<V, M> {
 
   /** Where there is no backend, memory is as far as anything goes. */
   #levelDefault(): DurabilityLevel {
-    return this.#engine.pipeline === undefined ? "memory" : "stored";
+    return this.#engine.levels[0] ?? "memory";
   }
 
-  /** True when the level asks for a sync. @throws LEAKDB_NOT_SUPPORTED, TypeError */
-  #checkLevel(level: DurabilityLevel): boolean {
-    const { pipeline, session } = this.#engine;
-    const levels: readonly string[] = session?.adapter.capabilities.levels ?? (pipeline ? ["stored"] : []);
-    if (level === "memory" || levels.includes(level)) return level === "synced";
+  /** @throws LEAKDB_NOT_SUPPORTED, TypeError */
+  #checkLevel(level: DurabilityLevel): void {
+    const { levels } = this.#engine;
+    if (level === "memory" || levels.includes(level)) return;
     if (level !== "journaled" && level !== "stored" && level !== "synced") {
       throw new TypeError('level must be "memory", "journaled", "stored" or "synced"');
     }
@@ -274,11 +281,14 @@ export abstract class Lifecycle<V, M extends Mode> extends View<V, M> {
   }
 }
 
-function closeIncomplete(unwritten: Unwritten[], cause: unknown): LeakDBError {
+function closeIncomplete(unwritten: Unwritten[], cause: unknown, isJournaled: boolean): LeakDBError {
+  const wayOut = isJournaled
+    ? "the journal keeps them for the next opening"
+    : "to be written elsewhere or again";
   const message =
     unwritten.length === 0
       ? "everything was stored, but the backend did not sync or close: see the cause"
       : `${unwritten.length} mutation${unwritten.length === 1 ? " was" : "s were"} not stored before the close ` +
-        'ended: "unwritten" of this error has them, to be written elsewhere or again';
+        `ended: "unwritten" of this error has them, ${wayOut}`;
   return new LeakDBError("LEAKDB_CLOSE_INCOMPLETE", message, { cause, unwritten });
 }

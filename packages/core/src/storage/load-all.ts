@@ -13,7 +13,7 @@ const RECORDS_PER_SLICE = 2_000;
 
 /** @throws LEAKDB_DECODE_FAILED, LEAKDB_CORRUPTION, and what the adapter throws */
 export async function loadAll(
-  store: Store,
+  store: Pick<Store, "load">,
   session: AdapterSession,
   onProgress: ((progress: OpenProgress) => void) | undefined,
 ): Promise<void> {
@@ -24,7 +24,7 @@ export async function loadAll(
       await nextTurn();
     }
     loaded += page.length;
-    onProgress?.({ loaded, done: false });
+    onProgress?.({ phase: "backend", loaded, done: false });
   }
-  onProgress?.({ loaded, done: true });
+  onProgress?.({ phase: "backend", loaded, done: true });
 }

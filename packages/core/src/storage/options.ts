@@ -7,8 +7,8 @@ import type { Adapter } from "../adapter.js";
 import { type Clock, systemClock } from "../clock.js";
 import type { Codec } from "../codec/codec.js";
 import { msgpackCodec } from "../codec/msgpack-codec.js";
-import { LeakDBError } from "../errors.js";
 import { type OptionNames, optionsMistake } from "../option-names.js";
+import type { JournalOptions } from "./journal-options.js";
 
 /** `"reference"`: the table holds what you gave, as `Map` does. `"copied"`: encoded at the call, a copy on each get. */
 export type ValuePolicy = "reference" | "copied";
@@ -17,8 +17,11 @@ export type ValuePolicy = "reference" | "copied";
 export type DurabilityLevel = "memory" | "journaled" | "stored" | "synced";
 
 export interface OpenProgress {
-  /** Records read from the backend so far. */
+  /** The journal is read first, where there is one; then the backend. */
+  readonly phase: "journal" | "backend";
+  /** Entries of the journal, or records of the backend, read so far. */
   readonly loaded: number;
+  /** Everything has been read. */
   readonly done: boolean;
 }
 
@@ -29,6 +32,13 @@ export interface MemoryOptions {
   codec?: Codec | undefined;
   /** Default: the system's. */
   clock?: Clock | undefined;
+}
+
+export interface JournaledOptions {
+  /** A journal, which a crash leaves: see {@link JournalOptions}. Default: none. Only with `open`. */
+  journal?: JournalOptions | undefined;
+  /** Called while the journal is read at opening. */
+  onProgress?: ((progress: OpenProgress) => void) | undefined;
 }
 
 export interface RetryOptions {
@@ -68,7 +78,9 @@ export interface PersistentOptions extends MemoryOptions, QueueOptions {
   adapter: Adapter;
   /** Milliseconds the adapter has to open, and for each page that is read then. Default 60,000. */
   openTimeout?: number | undefined;
-  /** Called while the backend is read into memory at opening. */
+  /** A journal before the backend: see `JournalOptions`. Default: none. Not for `PersistentStorage`. */
+  journal?: JournalOptions | undefined;
+  /** Called while the journal and the backend are read into memory at opening. */
   onProgress?: ((progress: OpenProgress) => void) | undefined;
 }
 
@@ -97,6 +109,8 @@ export interface ResolvedMemoryOptions {
 const WORKERS_LIMIT = 1_024;
 
 const MEMORY_OPTIONS = ["values", "codec", "clock"];
+/** Of storages that may have a journal, which take time to open then. */
+const JOURNAL_OPTIONS = ["journal", "onProgress"];
 const QUEUE_OPTIONS = [
   "maxSize",
   "writeDelay",
@@ -117,23 +131,37 @@ const COPY_OPTIONS = ["batchMax", "batchBytesMax", "openTimeout", "writeTimeout"
 
 /** The options each kind of storage takes, and those of `copy`. */
 const OPTION_NAMES = {
-  memory: new Set(MEMORY_OPTIONS),
-  queue: new Set([...MEMORY_OPTIONS, ...QUEUE_OPTIONS, "workerProcess", "workerProcessBatch"]),
-  persistent: new Set([...MEMORY_OPTIONS, ...QUEUE_OPTIONS, "adapter", "openTimeout", "onProgress"]),
+  memory: new Set([...MEMORY_OPTIONS, ...JOURNAL_OPTIONS]),
+  queue: new Set([
+    ...MEMORY_OPTIONS,
+    ...QUEUE_OPTIONS,
+    ...JOURNAL_OPTIONS,
+    ...["workerProcess", "workerProcessBatch"],
+  ]),
+  persistent: new Set([...MEMORY_OPTIONS, ...QUEUE_OPTIONS, ...JOURNAL_OPTIONS, "adapter", "openTimeout"]),
   copy: new Set([...COPY_OPTIONS, "verify", "signal", "onProgress", "onFault"]),
 } satisfies Record<string, OptionNames>;
 
-/** @throws TypeError for options that do not exist, LEAKDB_NOT_SUPPORTED for a journal */
+/** @throws TypeError for options that do not exist */
 export function checkOptionsOf(options: object, kind: keyof typeof OPTION_NAMES): void {
-  // Whoever asks for a journal relies on it: that there is none yet says more than that there is no such option.
-  if ((options as { journal?: unknown } | null)?.journal !== undefined) {
-    throw new LeakDBError(
-      "LEAKDB_NOT_SUPPORTED",
-      "this version has no journal: await persisted() or flush() instead",
-    );
-  }
   const mistake = optionsMistake(options, OPTION_NAMES[kind]);
   if (mistake !== undefined) throw mistake;
+}
+
+/** @throws TypeError */
+export function progressOf({
+  onProgress,
+}: Pick<PersistentOptions, "onProgress">): PersistentOptions["onProgress"] {
+  if (onProgress !== undefined && typeof onProgress !== "function") {
+    throw new TypeError("onProgress must be a function");
+  }
+  return onProgress;
+}
+
+/** A constructor cannot read a journal. @throws TypeError */
+export function requireNoJournal(options: JournaledOptions, storage: string): void {
+  if (options?.journal === undefined) return;
+  throw new TypeError(`a journal takes time to open: use await ${storage}.open({ journal, … })`);
 }
 
 export function resolveMemoryOptions(options: MemoryOptions): ResolvedMemoryOptions {

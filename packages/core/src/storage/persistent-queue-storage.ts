@@ -1,12 +1,14 @@
 /**
  * Write-behind: memory changes at the call, at `Map` speed; a queue and workers bring the changes to the backend.
- * What has not been stored when the process dies is lost: await `persisted` or `flush` where that matters.
+ * What has not been stored when the process dies is lost, unless a journal has it: await `persisted` or `flush` where that
+ * matters.
  */
 
-import { type Engine, openBehind } from "./engine.js";
+import type { Engine } from "./engine.js";
 import { Lifecycle } from "./lifecycle.js";
 import type { Reads, Writes } from "./operations.js";
 import type { PersistentOptions } from "./options.js";
+import { openBehind } from "./persistent-engine.js";
 
 export interface PersistentQueueStorageOptions extends PersistentOptions {}
 

@@ -3,13 +3,14 @@
  * Reads are synchronous, and show the last value that is stored.
  */
 
-import { type Engine, openThrough } from "./engine.js";
+import type { Engine } from "./engine.js";
 import { Lifecycle } from "./lifecycle.js";
 import type { Promised, Reads, Writes } from "./operations.js";
 import type { PersistentOptions } from "./options.js";
+import { openThrough } from "./persistent-engine.js";
 
 export interface PersistentStorageOptions
-  extends Omit<PersistentOptions, "coalesce" | "writeDelay" | "maxSize"> {}
+  extends Omit<PersistentOptions, "coalesce" | "writeDelay" | "maxSize" | "journal"> {}
 
 export class PersistentStorage<V = unknown>
   extends Lifecycle<V, "promise">

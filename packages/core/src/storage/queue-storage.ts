@@ -1,6 +1,7 @@
 /**
  * Memory, and a queue that your own worker consumes: every mutation is an item that `workerProcess` is given, at
- * least once, in the order of its key. Items wait in memory alone; they do not survive the process.
+ * least once, in the order of its key. Items wait in memory alone, unless it is opened with a journal: then what a crash
+ * or a close left undone reaches the worker after the next opening.
  */
 
 import type {
@@ -10,40 +11,37 @@ import type {
   WorkerProcess,
   WorkerProcessBatch,
 } from "../worker/process-sink.js";
-import { queueEngine } from "./engine.js";
+import { type Engine, openQueue, queueEngine } from "./engine.js";
 import { Lifecycle } from "./lifecycle.js";
 import type { Reads, Writes } from "./operations.js";
-import type { MemoryOptions, QueueOptions } from "./options.js";
+import type { JournaledOptions, MemoryOptions, QueueOptions } from "./options.js";
 
-export interface QueueStorageOptions<V = unknown> extends MemoryOptions, QueueOptions {
+export interface QueueStorageOptions<V = unknown> extends MemoryOptions, QueueOptions, JournaledOptions {
   /** Or override the method of the same name. */
   workerProcess?: WorkerProcess<V> | undefined;
   /** Or override the method of the same name; used instead of `workerProcess`. */
   workerProcessBatch?: WorkerProcessBatch<V> | undefined;
 }
 
+/** What `open` hands to the constructor, by way of the options: a subclass has a constructor of its own. */
+const OPENED = Symbol("opened");
+
+interface Opened {
+  readonly engine: Engine<"sync">;
+  readonly worker: ProcessSinkOptions["worker"];
+  isTaken: boolean;
+}
+
 export class QueueStorage<V = unknown> extends Lifecycle<V, "sync"> implements Reads<V>, Writes<V> {
   readonly #options: QueueStorageOptions<V>;
 
-  /** @throws TypeError or RangeError for options that make no sense, or without any worker */
+  /** @throws TypeError or RangeError for options that make no sense, without any worker, and for a journal, which `open` takes */
   constructor(options: QueueStorageOptions<V> = {}) {
-    const worker: ProcessSinkOptions["worker"] = {};
-    const { prototype } = new.target;
-    const isBatch =
-      options.workerProcessBatch !== undefined ||
-      prototype.workerProcessBatch !== QueueStorage.prototype.workerProcessBatch;
-    const isSingle =
-      options.workerProcess !== undefined || prototype.workerProcess !== QueueStorage.prototype.workerProcess;
-    for (const name of ["workerProcess", "workerProcessBatch"] as const) {
-      if (options[name] !== undefined && typeof options[name] !== "function")
-        throw new TypeError(`${name} must be a function`);
-    }
-    if (!isBatch && !isSingle) {
-      throw new TypeError(
-        "QueueStorage needs workerProcess or workerProcessBatch, as an option or an override",
-      );
-    }
-    super(queueEngine(options, worker, isBatch));
+    const isBatch = takesBatches(options, new.target.prototype);
+    const opened = (options as { [OPENED]?: Opened })[OPENED];
+    const worker = opened?.worker ?? {};
+    super(opened?.engine ?? queueEngine(options, worker, isBatch));
+    if (opened !== undefined) opened.isTaken = true;
     this.#options = options;
     worker.process = (item, context) => this.workerProcess(item as QueueItem<V>, context);
     if (isBatch) {
@@ -52,9 +50,28 @@ export class QueueStorage<V = unknown> extends Lifecycle<V, "sync"> implements R
     }
   }
 
-  /** As `new`, for code that treats all storages alike. */
+  /**
+   * As `new`; with a journal, reads that first, and the worker is given what was left undone. Called on a subclass it opens
+   * one of that, whose constructor must hand its options on.
+   * @throws as the constructor; LEAKDB_OPEN_FAILED, LEAKDB_LOCKED, LEAKDB_CORRUPTION, LEAKDB_DECODE_FAILED, and
+   *   nothing stays open
+   */
   static async open<V = unknown>(options: QueueStorageOptions<V>): Promise<QueueStorage<V>> {
-    return new QueueStorage<V>(options);
+    const given = options ?? {};
+    // biome-ignore lint/complexity/noThisInStatic: called on a subclass, it opens one of that.
+    const Storage = this;
+    if (given.journal === undefined) return new Storage<V>(given);
+    const worker: ProcessSinkOptions["worker"] = {};
+    const engine = await openQueue(given, worker, takesBatches(given, Storage.prototype));
+    const opened: Opened = { engine, worker, isTaken: false };
+    const storage = new Storage<V>({ ...given, [OPENED]: opened } as QueueStorageOptions<V>);
+    if (!opened.isTaken) {
+      await engine.journal?.close(false);
+      throw new TypeError(
+        "the constructor of a subclass of QueueStorage must hand its options on: super(options)",
+      );
+    }
+    return storage;
   }
 
   /**
@@ -76,4 +93,17 @@ export class QueueStorage<V = unknown> extends Lifecycle<V, "sync"> implements R
     if (workerProcessBatch === undefined) throw new TypeError("this QueueStorage has no workerProcessBatch");
     return workerProcessBatch(items, context);
   }
+}
+
+/** Whether the worker takes batches, as an option or an override. @throws TypeError without any worker */
+function takesBatches<V>(options: QueueStorageOptions<V>, prototype: QueueStorage<V>): boolean {
+  for (const name of ["workerProcess", "workerProcessBatch"] as const) {
+    if (options[name] !== undefined && typeof options[name] !== "function")
+      throw new TypeError(`${name} must be a function`);
+  }
+  const isGiven = (name: "workerProcess" | "workerProcessBatch"): boolean =>
+    options[name] !== undefined || prototype[name] !== QueueStorage.prototype[name];
+  const isBatch = isGiven("workerProcessBatch");
+  if (isBatch || isGiven("workerProcess")) return isBatch;
+  throw new TypeError("QueueStorage needs workerProcess or workerProcessBatch, as an option or an override");
 }

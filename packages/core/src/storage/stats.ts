@@ -1,6 +1,7 @@
 /** Counters of a storage since it was opened, in one plain object: for logs and for a metrics endpoint. */
 
 import type { Engine } from "./engine.js";
+import type { JournalStats } from "./journaling.js";
 import type { Mode } from "./writer.js";
 
 export interface StorageStats {
@@ -25,11 +26,19 @@ export interface StorageStats {
         readonly deadLetters: number;
       }
     | undefined;
+  /** `undefined` without a journal. */
+  readonly journal: JournalStats | undefined;
   /** `undefined` without an adapter. */
   readonly backend: { readonly name: string; readonly bytes: number } | undefined;
 }
 
-export function statsOf<M extends Mode>({ store, pipeline, session, counters }: Engine<M>): StorageStats {
+export function statsOf<M extends Mode>({
+  store,
+  pipeline,
+  journal,
+  session,
+  counters,
+}: Engine<M>): StorageStats {
   const { table, versions } = store;
   return {
     entries: table.size,
@@ -46,6 +55,7 @@ export function statsOf<M extends Mode>({ store, pipeline, session, counters }: 
       retries: pipeline.retries,
       deadLetters: pipeline.deadLetterCount,
     },
+    journal: journal?.stats,
     backend: session && { name: session.adapter.name, bytes: session.bytes },
   };
 }

@@ -28,6 +28,8 @@ export class Store {
   isPlain = true;
   /** No mutator is taken any more. */
   isClosing = false;
+  /** Why no mutator is taken for now: the journal is full, or has failed. */
+  refusal: (() => LeakDBError) | undefined;
   /** No read is taken any more. */
   isClosed = false;
 
@@ -53,9 +55,10 @@ export class Store {
     if (this.isClosed) throw closedError();
   }
 
-  /** @throws LEAKDB_CLOSED */
+  /** @throws LEAKDB_CLOSED; with a journal LEAKDB_QUEUE_FULL, LEAKDB_READ_ONLY */
   checkWritable(): void {
     if (this.isClosing) throw closedError();
+    if (this.refusal !== undefined) throw this.refusal();
   }
 
   /** @throws TypeError or RangeError */
@@ -83,6 +86,11 @@ export class Store {
     if (this.values === "reference") return decodeValue(bytes, this.codec, key);
     this.isPlain = false;
     return new EncodedValue(bytes);
+  }
+
+  /** The same for an entry of the journal, whose bytes are a view of what was read. */
+  fromJournal(bytes: Uint8Array, key: string): unknown {
+    return this.fromBackend(this.values === "reference" ? bytes : bytes.slice(), key);
   }
 
   /** Gives the memory of expired entries back. Readers do not depend on it: they look at the time themselves. */

@@ -5,18 +5,18 @@
 
 import { checkKeyPart } from "../key.js";
 import { type Current, type Decision, expiryOf } from "./decisions.js";
+import type { Intake } from "./intake.js";
 import type { ClearOptions, EntriesInput, KeyOptions, SetOptions } from "./operations.js";
 import type { Scope } from "./scope.js";
 import type { Store } from "./store.js";
-import type { WriteBehind } from "./write-behind.js";
 import { pairsOf, UpdateGuard, type Writer } from "./writer.js";
 
 export class SyncWriter implements Writer<"sync"> {
   readonly #store: Store;
-  readonly #behind: WriteBehind | undefined;
+  readonly #behind: Intake | undefined;
   readonly #guard = new UpdateGuard();
 
-  constructor(store: Store, behind?: WriteBehind) {
+  constructor(store: Store, behind?: Intake) {
     this.#store = store;
     this.#behind = behind;
   }

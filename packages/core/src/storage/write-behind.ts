@@ -13,7 +13,7 @@
 
 import type { Clock } from "../clock.js";
 import type { LeakDBError } from "../errors.js";
-import { DETACHED, IN_FLIGHT, WAITING } from "../memory/marks.js";
+import { IN_FLIGHT, WAITING } from "../memory/marks.js";
 import type { Table } from "../memory/table.js";
 import { Backpressure } from "../queue/backpressure.js";
 import { type BarrierOwner, Barriers } from "../queue/barriers.js";
@@ -27,10 +27,14 @@ import type { Sink } from "../worker/sink.js";
 import { DeadLetterDesk, refusalError } from "./dead-letter-desk.js";
 import type { Events } from "./events.js";
 import { HeldSlots } from "./held-slots.js";
+import { JournaledWork } from "./journaled-work.js";
+import type { Journaling } from "./journaling.js";
 import type { ResolvedQueueOptions } from "./options.js";
 import type { Pipeline } from "./pipeline.js";
+import type { RecoveredLetter } from "./recovered-table.js";
 import { UnsettledKeys } from "./unsettled-keys.js";
 import type { Versions } from "./versions.js";
+import { WriteBehindIntake } from "./write-behind-intake.js";
 
 export interface WriteBehindParts {
   readonly table: Table;
@@ -43,6 +47,20 @@ export interface WriteBehindParts {
   /** A newer mutation makes an older dead letter of its key void: true of backends, false of user items. */
   readonly supersedes: boolean;
   sync(): Promise<void>;
+  /** Every mutation is journaled before the sink may have it. */
+  readonly journal?: Journaling | undefined;
+  /** The journal must tell which items are done: true of user items, false of backends, which know their versions. */
+  readonly notesDone?: boolean;
+}
+
+/** What a journal told of at the opening. */
+export interface RestoredWork {
+  readonly clears: readonly Item[];
+  /** Where keys coalesce: slots, oldest state first, with it or a tombstone. */
+  readonly slots: readonly number[];
+  /** Where they do not: oldest first. */
+  readonly items: readonly Item[];
+  readonly letters: readonly RecoveredLetter[];
 }
 
 export class WriteBehind implements LaneOwner, BarrierOwner, Pipeline {
@@ -50,17 +68,17 @@ export class WriteBehind implements LaneOwner, BarrierOwner, Pipeline {
   readonly #table: Table;
   readonly #versions: Versions;
   readonly coalesces: boolean;
-  readonly #maxSize: number;
   readonly #lanes: Lanes;
   readonly #deadLetters: DeadLetters;
   readonly #desk: DeadLetterDesk;
   readonly #unsettled: UnsettledKeys;
   readonly #held: HeldSlots;
+  readonly #journal: Journaling | undefined;
   readonly backpressure: Backpressure;
   readonly barriers: Barriers;
   /** Something was settled since the last `flush` event. */
   #hasSettled = false;
-  coalesced = 0;
+  readonly intake: WriteBehindIntake;
   stored = 0;
   retries = 0;
 
@@ -70,9 +88,9 @@ export class WriteBehind implements LaneOwner, BarrierOwner, Pipeline {
     this.#held = new HeldSlots(parts.table);
     this.#versions = parts.versions;
     this.coalesces = parts.options.coalesce;
-    this.#maxSize = parts.options.maxSize;
     this.backpressure = new Backpressure(parts.options, () => parts.events.emit("drain"));
-    this.#deadLetters = new DeadLetters(this.backpressure);
+    this.#journal = parts.journal;
+    this.#deadLetters = new DeadLetters(this.backpressure, parts.journal);
     this.#desk = new DeadLetterDesk({
       deadLetters: this.#deadLetters,
       standsWhileRetrying: parts.supersedes,
@@ -82,7 +100,26 @@ export class WriteBehind implements LaneOwner, BarrierOwner, Pipeline {
     this.barriers = new Barriers(this);
     const reader = (slot: number, version: number): Item | undefined => this.#readTicket(slot, version);
     const laneOptions = { ...parts.options, clock: parts.clock };
-    this.#lanes = new Lanes(parts.lanes, parts.sink, this, laneOptions, this.coalesces ? reader : undefined);
+    const lanes = new Lanes(parts.lanes, parts.sink, this, laneOptions, this.coalesces ? reader : undefined);
+    this.#lanes = lanes;
+    const { backpressure } = this;
+    this.intake = new WriteBehindIntake({
+      ...parts,
+      ...{ lanes, backpressure, journal: parts.journal, unsettled: this.#unsettled },
+      dropped: (clear) => this.dropped(clear),
+    });
+    parts.journal?.serve(
+      new JournaledWork({
+        ...{ table: parts.table, lanes, deadLetters: this.#deadLetters, backpressure },
+        storedUpTo: () => this.storedUpTo(),
+        sync: parts.sync,
+        makeDue: () => this.intake.makeDue(),
+      }),
+    );
+  }
+
+  get coalesced(): number {
+    return this.intake.coalesced;
   }
 
   get lastVersion(): number {
@@ -93,62 +130,9 @@ export class WriteBehind implements LaneOwner, BarrierOwner, Pipeline {
     return this.#deadLetters.size;
   }
 
-  /** False when the slot's key is dirty already: its newest state takes no further room. */
-  needsRoom(slot: number): boolean {
-    return !this.coalesces || slot < 0 || this.#table.marks(slot) === 0;
-  }
-
-  /** The slot's key has been put, and its slot got the `waitingMark`; `marks` are those it had before. */
-  notePut(slot: number, marks: number, key: string, value: unknown, version: number, expiry: number): void {
-    if (!this.coalesces) this.#pushItem({ type: "put", key, value, version, expiresAt: expiry });
-    else if ((marks & WAITING) !== 0) this.coalesced += 1;
-    else this.#pushTicket(slot, key, version);
-  }
-
-  /** The mark for slots whose keys are put: they wait in a line from then on. */
-  get waitingMark(): number {
-    return this.coalesces ? WAITING : 0;
-  }
-
-  /** The slot's key is deleted; to be called before it is, so that the slot is held. */
-  noteDelete(slot: number, version: number): void {
-    const key = this.#table.key(slot);
-    if (!this.coalesces) this.#pushItem({ type: "delete", key, value: undefined, version, expiresAt: 0 });
-    else if ((this.#table.marks(slot) & WAITING) !== 0) this.coalesced += 1;
-    else this.#holdTicket(slot, key, version);
-  }
-
-  /**
-   * Clears memory and the backend; how many keys were live. It takes the place of waiting clears that it covers, where
-   * keys coalesce: what stands between is cancelled, or of other keys.
-   */
-  clear(prefix: string, version: number): number {
-    let cancelled = 0;
-    const count = this.#table.clear(prefix, (marks) => {
-      // Its ticket stays in the line, but nothing will be written for it.
-      if ((marks & (WAITING | DETACHED)) === WAITING) cancelled += 1;
-    });
-    const covered = this.coalesces ? this.#lanes.queue.takeClears(prefix) : [];
-    const firstVersion = covered[0]?.firstVersion ?? version;
-    const date = this.#parts.clock.now();
-    this.#pushClear(
-      newItem({ type: "clear", key: prefix, value: undefined, version, expiresAt: 0, date, firstVersion }),
-    );
-    for (const clear of covered) {
-      this.dropped(clear);
-      this.coalesced += 1;
-    }
-    this.#lanes.dropCancelled();
-    this.#lanes.allEnqueued();
-    if (this.#lanes.queue.size >= this.#maxSize) this.#makeDue();
-    // Last, as this may call listeners, who may write.
-    for (; cancelled > 0; cancelled -= 1) this.backpressure.remove();
-    return count;
-  }
-
   /** Makes everything due and resolves when W has reached `version`. */
   flush(barrier: { version: number; synced: boolean }, options: WaitOptions): Promise<void> {
-    this.#makeDue();
+    this.intake.makeDue();
     // Somebody waits for the outcome now: a pause between two tries ends.
     this.#lanes.hurry();
     return this.barriers.wait(barrier, options);
@@ -177,6 +161,8 @@ export class WriteBehind implements LaneOwner, BarrierOwner, Pipeline {
     this.#leave(item);
     this.stored += 1;
     this.#hasSettled = true;
+    this.#journal?.itemSettled(item);
+    if (this.#parts.notesDone) this.#journal?.noteDone(item);
     if (this.#parts.supersedes) this.#removeOlderDead(item);
     this.#tellKeys(item);
   }
@@ -215,6 +201,7 @@ export class WriteBehind implements LaneOwner, BarrierOwner, Pipeline {
 
   answered(): void {
     this.barriers.advance();
+    this.#journal?.answered();
     if (this.backpressure.depth > 0 || !this.#hasSettled) return;
     this.#hasSettled = false;
     this.#parts.events.emit("flush", { version: this.storedUpTo() });
@@ -233,44 +220,19 @@ export class WriteBehind implements LaneOwner, BarrierOwner, Pipeline {
     return this.#lanes.stop();
   }
 
+  /** Takes over what the journal told of at the opening: nothing of it is journaled again. */
+  restore({ clears, slots, items, letters }: RestoredWork): void {
+    for (const clear of clears) this.intake.pushClear(clear);
+    for (const slot of slots) this.intake.holdTicket(slot, this.#table.key(slot), this.#table.version(slot));
+    for (const item of items) this.intake.restoreItem(item);
+    for (const { item, error } of letters) this.#deadLetters.restore(item, error);
+    if (clears.length + slots.length + items.length > 0) this.intake.makeDue();
+  }
+
   unwritten(): Item[] {
     const items = this.#lanes.takeAll();
     for (const dead of this.#deadLetters.standing()) items.push(dead.item);
     return items.sort((a, b) => a.firstVersion - b.firstVersion);
-  }
-
-  #makeDue(): void {
-    this.#lanes.makeAllDue(this.#versions.last);
-  }
-
-  #holdTicket(slot: number, key: string, version: number): void {
-    this.#table.mark(slot, WAITING);
-    this.#pushTicket(slot, key, version);
-  }
-
-  #pushTicket(slot: number, key: string, version: number): void {
-    this.backpressure.add();
-    this.#enqueued(this.#lanes.queue.pushTicket(slot, key, version));
-  }
-
-  #pushItem(state: Pick<Item, "type" | "key" | "value" | "version" | "expiresAt"> & Partial<Item>): void {
-    const item = newItem({ date: this.#parts.clock.now(), ...state });
-    this.backpressure.add();
-    this.#unsettled.add(item);
-    this.#enqueued(this.#lanes.queue.pushItem(item));
-  }
-
-  #pushClear(item: Item): void {
-    this.backpressure.add();
-    this.#unsettled.add(item);
-    this.#lanes.queue.pushClear(item);
-  }
-
-  #enqueued(lane: number): void {
-    const { size } = this.#lanes.queue;
-    if (size < this.#maxSize) this.#lanes.enqueued(lane);
-    else if (size === this.#maxSize) this.#makeDue();
-    else this.#lanes.makeDue(lane, this.#versions.last);
   }
 
   #readTicket(slot: number, firstVersion: number): Item | undefined {
@@ -307,10 +269,16 @@ export class WriteBehind implements LaneOwner, BarrierOwner, Pipeline {
     )
       return;
     const version = this.#versions.last;
-    if (item.type === "clear") this.#pushClear(newItem({ ...item, firstVersion: version }));
-    else if (!this.coalesces) this.#pushItem({ ...item, firstVersion: version });
+    if (item.type === "clear") this.#requeueClear(newItem({ ...item, firstVersion: version }));
+    else if (!this.coalesces) this.intake.pushItem({ ...item, firstVersion: version });
     else this.#retryTicket(item, version);
-    this.#makeDue();
+    this.intake.makeDue();
+  }
+
+  #requeueClear(clear: Item): void {
+    // Where its letter is gone already, nothing else tells the journal of it.
+    if (!this.#parts.supersedes) this.#journal?.noteItem(clear);
+    this.intake.pushClear(clear);
   }
 
   /** The key's newest state goes again; where it has left memory meanwhile, that is a delete of its version. */
@@ -318,7 +286,7 @@ export class WriteBehind implements LaneOwner, BarrierOwner, Pipeline {
     const table = this.#table;
     const known = table.find(item.key);
     const slot = known >= 0 ? known : table.insert(item.key);
-    if ((table.marks(slot) & WAITING) === 0) this.#holdTicket(slot, item.key, lineVersion);
+    if ((table.marks(slot) & WAITING) === 0) this.intake.holdTicket(slot, item.key, lineVersion);
     if (known < 0) table.remove(slot, item.version);
   }
 }

@@ -59,6 +59,12 @@ export class Lanes {
     for (const lane of this.#lanes) lane.sinkIsUp();
   }
 
+  /** What is in the lanes' hands, the clears that wait, and where keys do not coalesce all items that do. */
+  *unsettledItems(): Generator<Item, void, undefined> {
+    for (const lane of this.#lanes) yield* lane.heldItems();
+    yield* this.queue.items();
+  }
+
   /** Everything unsettled, once the lanes are stopped; takes it out of the lines. */
   takeAll(): Item[] {
     const items: Item[] = [];
