@@ -32,14 +32,27 @@ export function encodeValue(value: unknown, codec: Codec): Uint8Array {
   try {
     bytes = codec.encode(value);
   } catch (cause) {
-    const message = `the codec ${codec.name} cannot encode the value: ${reasonOf(cause)}`;
-    throw new LeakDBError("LEAKDB_ENCODE_FAILED", message, { cause });
+    throw encodeFailed(codec, cause);
   }
   if (types.isUint8Array(bytes)) return bytes;
   // Its failure is this one already; as an unhandled rejection it would end the process.
   if (types.isPromise(bytes)) bytes.catch(() => undefined);
   const message = `the codec ${codec.name} must return a Uint8Array, not ${nounOf(bytes)}`;
   throw new LeakDBError("LEAKDB_ENCODE_FAILED", message);
+}
+
+/**
+ * The same, written into `target` from `start` on, where the codec can do so; where it ends, -1 when that is not so, or
+ * there is no room.
+ * @throws LEAKDB_ENCODE_FAILED
+ */
+export function encodeValueInto(value: unknown, codec: Codec, target: Uint8Array, start: number): number {
+  if (codec.encodeInto === undefined || value instanceof EncodedValue) return -1;
+  try {
+    return codec.encodeInto(value, target, start);
+  } catch (cause) {
+    throw encodeFailed(codec, cause);
+  }
 }
 
 /** A new value from bytes. @throws LEAKDB_DECODE_FAILED, naming the key */
@@ -53,6 +66,11 @@ export function decodeValue(bytes: Uint8Array, codec: Codec, key: string): unkno
       { cause },
     );
   }
+}
+
+function encodeFailed(codec: Codec, cause: unknown): LeakDBError {
+  const message = `the codec ${codec.name} cannot encode the value: ${reasonOf(cause)}`;
+  return new LeakDBError("LEAKDB_ENCODE_FAILED", message, { cause });
 }
 
 /** What was thrown may itself throw when it is looked at. */

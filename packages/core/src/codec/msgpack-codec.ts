@@ -79,20 +79,23 @@ export function msgpackCodec(): Codec {
     return start === 1 ? rebuildGraph(value) : value;
   }
 
+  function write<Result>(value: unknown, take: (writer: MsgpackWriter) => Result): Result {
+    if (value === undefined) throw new TypeError("value is undefined, which cannot be encoded");
+    const writer = idleWriter ?? new MsgpackWriter();
+    idleWriter = undefined;
+    try {
+      if (!writePlainTree(value, writer)) writeGraph(value, writer);
+      return take(writer);
+    } finally {
+      writer.reset();
+      idleWriter = writer;
+    }
+  }
+
   return {
     name: "msgpack",
-    encode(value) {
-      if (value === undefined) throw new TypeError("value is undefined, which cannot be encoded");
-      const writer = idleWriter ?? new MsgpackWriter();
-      idleWriter = undefined;
-      try {
-        if (!writePlainTree(value, writer)) writeGraph(value, writer);
-        return writer.take();
-      } finally {
-        writer.reset();
-        idleWriter = writer;
-      }
-    },
+    encode: (value) => write(value, take),
+    encodeInto: (value, target, start) => write(value, (writer) => writer.copyTo(target, start)),
     decode(bytes) {
       if (!(bytes instanceof Uint8Array)) throw new TypeError("bytes must be a Uint8Array");
       if (bytes.length === 0) throw new Error("cannot decode: there are no bytes");
@@ -103,6 +106,10 @@ export function msgpackCodec(): Codec {
       }
     },
   };
+}
+
+function take(writer: MsgpackWriter): Uint8Array {
+  return writer.take();
 }
 
 function writeGraph(value: unknown, writer: MsgpackWriter): void {

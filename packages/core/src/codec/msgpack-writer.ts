@@ -31,6 +31,14 @@ export class MsgpackWriter {
     if (this.buffer.length > BUFFER_BYTES_MAX) this.replace(Buffer.allocUnsafeSlow(BUFFER_BYTES));
   }
 
+  /** Copies what was written; where it ends, -1 when there is no room for it. */
+  copyTo(target: Uint8Array, start: number): number {
+    const end = start + this.position;
+    if (end > target.length) return -1;
+    this.buffer.copy(target, start, 0, this.position);
+    return end;
+  }
+
   /** A copy of what was written. */
   take(): Uint8Array {
     const bytes = Buffer.allocUnsafe(this.position);

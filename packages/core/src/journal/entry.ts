@@ -51,21 +51,39 @@ export function writeEntry(
   expiresAt: number,
   value: Uint8Array | undefined,
 ): number {
-  const keyStart = start + ENTRY_HEADER_BYTES + (expiresAt === 0 ? 0 : EXPIRY_BYTES);
-  const keyBytes = writeKey(bytes, keyStart, key);
+  const keyStart = keyStartOf(start, expiresAt);
+  const valueStart = keyStart + writeKey(bytes, keyStart, key);
   const valueBytes = value === undefined ? 0 : value.length;
+  if (value !== undefined) copyValue(value, bytes, valueStart);
+  writeHead(bytes, view, start, kind, valueStart - keyStart, version, expiresAt, valueBytes);
+  return valueStart + valueBytes;
+}
+
+/** What stands before the key; the lengths are those of what is written. */
+export function writeHead(
+  bytes: Buffer,
+  view: DataView,
+  start: number,
+  kind: EntryKind,
+  keyBytes: number,
+  version: number,
+  expiresAt: number,
+  valueBytes: number,
+): void {
   bytes[start] = kind;
   bytes[start + 1] = expiresAt === 0 ? 0 : 1;
   view.setUint16(start + 2, keyBytes, true);
   view.setUint32(start + 4, valueBytes, true);
   view.setFloat64(start + 8, version, true);
   if (expiresAt !== 0) view.setFloat64(start + ENTRY_HEADER_BYTES, expiresAt, true);
-  const valueStart = keyStart + keyBytes;
-  if (value !== undefined) copyValue(value, bytes, valueStart);
-  return valueStart + valueBytes;
 }
 
-function writeKey(bytes: Buffer, start: number, key: string): number {
+/** Where the key of an entry begins. */
+export function keyStartOf(start: number, expiresAt: number): number {
+  return start + ENTRY_HEADER_BYTES + (expiresAt === 0 ? 0 : EXPIRY_BYTES);
+}
+
+export function writeKey(bytes: Buffer, start: number, key: string): number {
   const { length } = key;
   if (length > SHORT_KEY_UNITS) return bytes.write(key, start, "utf8");
   for (let index = 0; index < length; index += 1) {

@@ -13,7 +13,9 @@
  */
 
 import { crc32 } from "node:zlib";
-import { type EntryKind, writeEntry } from "./entry.js";
+import type { Codec } from "../codec/codec.js";
+import { encodeValue, encodeValueInto } from "../codec/encoded-value.js";
+import { type EntryKind, keyStartOf, PUT, writeEntry, writeHead, writeKey } from "./entry.js";
 
 /** "LKJF". */
 export const FRAME_MAGIC = 0x464a4b4c;
@@ -58,6 +60,29 @@ export class FrameBuilder {
     const most = this.#end + 24 + key.length * 3 + (value === undefined ? 0 : value.length);
     if (most > this.#bytes.length) this.#grow(most);
     this.#end = writeEntry(this.#bytes, this.#view, this.#end, kind, key, version, expiresAt, value);
+    this.#entries += 1;
+  }
+
+  /** A put of a value that is encoded into the frame. @throws LEAKDB_ENCODE_FAILED, and the frame is as before */
+  put(key: string, version: number, expiresAt: number, value: unknown, codec: Codec): void {
+    const room = this.#end + 24 + key.length * 3;
+    if (room > this.#bytes.length) this.#grow(room);
+    const start = this.#end;
+    const keyStart = keyStartOf(start, expiresAt);
+    const valueStart = keyStart + writeKey(this.#bytes, keyStart, key);
+    const end = encodeValueInto(value, codec, this.#bytes, valueStart);
+    if (end < 0) return this.add(PUT, key, version, expiresAt, encodeValue(value, codec));
+    writeHead(
+      this.#bytes,
+      this.#view,
+      start,
+      PUT,
+      valueStart - keyStart,
+      version,
+      expiresAt,
+      end - valueStart,
+    );
+    this.#end = end;
     this.#entries += 1;
   }
 

@@ -7,21 +7,10 @@
  */
 
 import { LeakDBError } from "../errors.js";
-import { startWait, type Wait, type WaitOptions } from "../wait.js";
-
-interface Waiter {
-  /** What it asked for; dead letters up to this concern it. */
-  readonly asked: number;
-  /** What lets it go. */
-  readonly version: number;
-  readonly key: string | undefined;
-  readonly synced: boolean;
-  readonly wait: Wait;
-  ended: boolean;
-}
-
-/** How many waiters that gave up may stay in the heap before it is swept. */
-const ENDED_MAX = 1_024;
+import { startWait, type WaitOptions } from "../wait.js";
+import { Crowd } from "./crowd.js";
+import type { Barrier, Waiter } from "./waiter.js";
+import { WaiterLine } from "./waiter-line.js";
 
 export interface BarrierOwner {
   /** W(stored): every mutation up to it is stored, or a dead letter. */
@@ -37,12 +26,13 @@ export class Barriers {
   readonly #owner: BarrierOwner;
   /** Nothing is settled before what is older: who waits for a key waits for a version. */
   readonly #isInOrder: boolean;
-  #byVersion: Waiter[] = [];
-  /** Waiters that ended, by deadline or signal, and may still be in the heap. */
-  #endedInHeap = 0;
+  readonly #byVersion = new WaiterLine();
   readonly #byKey = new Map<string, Set<Waiter>>();
   #toSync: Waiter[] = [];
   #isSyncing = false;
+  /** Most who wait for a version alone, oldest crowd first. */
+  #crowds: Crowd[] = [];
+  readonly #failure = (version: number): LeakDBError | undefined => this.#owner.failure(version, undefined);
   /** Nothing will be stored any more: what new waiters are told at once. */
   #endedBy: LeakDBError | undefined;
 
@@ -52,12 +42,11 @@ export class Barriers {
   }
 
   /** Resolves when everything up to `version`, or of `key` alone, is stored (or synced). */
-  wait(
-    barrier: { version: number; key?: string | undefined; synced: boolean },
-    options: WaitOptions,
-  ): Promise<void> {
+  wait(barrier: Barrier, options: WaitOptions): Promise<void> {
     if (options.signal?.aborted) return Promise.reject(options.signal.reason);
     const { key, synced } = barrier;
+    if (key === undefined && !synced && options.signal === undefined && this.#endedBy === undefined)
+      return this.#waitInCrowd(barrier.version, options);
     const ofKey = key === undefined ? undefined : this.#owner.unsettledVersion(key);
     // The key's own newest mutation may be older than the version asked for: nothing else need be waited for then.
     const version = Math.min(barrier.version, ofKey ?? Infinity);
@@ -67,12 +56,13 @@ export class Barriers {
       key,
       synced,
       wait: startWait(options, () => this.#ended(waiter)),
-      ended: false,
+      isQueued: false,
+      hasEnded: false,
     };
     const isStored = key === undefined ? this.#owner.storedUpTo() >= version : ofKey === undefined;
     if (isStored) this.#stored(waiter);
     else if (this.#endedBy !== undefined) waiter.wait.reject(this.#endedBy);
-    else if (key === undefined || this.#isInOrder) push(this.#byVersion, waiter);
+    else if (key === undefined || this.#isInOrder) this.#byVersion.push(waiter);
     else this.#waitersOf(key).add(waiter);
     return waiter.wait.promise;
   }
@@ -80,16 +70,24 @@ export class Barriers {
   /** Nothing will be stored any more: whoever still waits is told. */
   end(error: LeakDBError): void {
     this.#endedBy = error;
-    for (const waiter of [...this.#byVersion]) waiter.wait.reject(error);
+    for (const crowd of this.#crowds) crowd.reject(error);
+    this.#crowds = [];
+    for (const waiter of this.#byVersion.all()) waiter.wait.reject(error);
     for (const waiters of [...this.#byKey.values()])
       for (const waiter of [...waiters]) waiter.wait.reject(error);
   }
 
   /** W may have risen: lets go whoever it covers. */
   advance(): void {
-    if (this.#byVersion.length === 0) return;
+    if (this.#byVersion.isEmpty && this.#crowds.length === 0) return;
     const storedUpTo = this.#owner.storedUpTo();
-    while ((this.#byVersion[0]?.version ?? Infinity) <= storedUpTo) this.#stored(pop(this.#byVersion));
+    for (const crowd of this.#crowds) crowd.release(storedUpTo, this.#failure);
+    if (this.#crowds.length > 0) this.#crowds = this.#crowds.filter((crowd) => !crowd.isEmpty);
+    for (;;) {
+      const waiter = this.#byVersion.take(storedUpTo);
+      if (waiter === undefined) return;
+      if (!waiter.hasEnded) this.#stored(waiter);
+    }
   }
 
   /** A mutation of the key with this version is settled. */
@@ -105,6 +103,19 @@ export class Barriers {
     for (const key of [...this.#byKey.keys()]) {
       if (key.startsWith(prefix)) this.keySettled(key, version);
     }
+  }
+
+  #waitInCrowd(version: number, options: WaitOptions): Promise<void> {
+    if (this.#owner.storedUpTo() >= version) {
+      const failure = this.#owner.failure(version, undefined);
+      return failure === undefined ? Promise.resolve() : Promise.reject(failure);
+    }
+    let crowd = this.#crowds.at(-1);
+    if (!crowd?.takes(version, options)) {
+      crowd = new Crowd(options);
+      this.#crowds.push(crowd);
+    }
+    return crowd.join(version);
   }
 
   #waitersOf(key: string): Set<Waiter> {
@@ -143,16 +154,10 @@ export class Barriers {
     this.#isSyncing = false;
   }
 
-  /** A waiter that gave up must not stay for as long as the backend is down (I5). */
   #ended(waiter: Waiter): void {
-    waiter.ended = true;
+    waiter.hasEnded = true;
     this.#leaveKey(waiter);
-    if (waiter.key !== undefined && !this.#isInOrder) return;
-    this.#endedInHeap += 1;
-    if (this.#endedInHeap <= ENDED_MAX || this.#endedInHeap * 2 < this.#byVersion.length) return;
-    // What is sorted is a heap.
-    this.#byVersion = this.#byVersion.filter((each) => !each.ended).sort((a, b) => a.version - b.version);
-    this.#endedInHeap = 0;
+    if (waiter.isQueued) this.#byVersion.ended();
   }
 
   #leaveKey(waiter: Waiter): void {
@@ -161,35 +166,4 @@ export class Barriers {
     waiters?.delete(waiter);
     if (waiters?.size === 0) this.#byKey.delete(waiter.key);
   }
-}
-
-/** A binary heap by version, smallest first. */
-function push(heap: Waiter[], waiter: Waiter): void {
-  let index = heap.push(waiter) - 1;
-  while (index > 0) {
-    const parent = (index - 1) >> 1;
-    if ((heap[parent] as Waiter).version <= waiter.version) break;
-    heap[index] = heap[parent] as Waiter;
-    index = parent;
-  }
-  heap[index] = waiter;
-}
-
-function pop(heap: Waiter[]): Waiter {
-  const top = heap[0] as Waiter;
-  const last = heap.pop() as Waiter;
-  if (heap.length === 0) return top;
-  let index = 0;
-  for (;;) {
-    let child = index * 2 + 1;
-    if (child >= heap.length) break;
-    const right = child + 1;
-    if (right < heap.length && (heap[right] as Waiter).version < (heap[child] as Waiter).version)
-      child = right;
-    if ((heap[child] as Waiter).version >= last.version) break;
-    heap[index] = heap[child] as Waiter;
-    index = child;
-  }
-  heap[index] = last;
-  return top;
 }

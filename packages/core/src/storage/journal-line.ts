@@ -216,7 +216,7 @@ export class JournalLine {
         this.#written(key, version, "delete");
       } else {
         try {
-          frame.add(PUT, key, version, table.expiresAt(slot), encodeValue(value, codec));
+          frame.put(key, version, table.expiresAt(slot), value, codec);
           this.#written(key, version, "put");
         } catch (error) {
           this.#refuse(key, version, error);

@@ -19,7 +19,7 @@ import type { ResolvedJournalOptions } from "./journal-options.js";
 import type { JournaledOwner } from "./journaling.js";
 
 /** A compaction rests until as much has been written again as it left, and at least this. */
-const COMPACTED_BYTES_MIN = 32 * 1024 * 1024;
+const COMPACTED_BYTES_MIN = 64 * 1024 * 1024;
 
 export interface JournalTrimmingParts {
   readonly log: JournalLog;

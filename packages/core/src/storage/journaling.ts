@@ -268,6 +268,7 @@ export class Journaling implements GroupSource, BarrierOwner {
   }
 
   failure(version: number, key: string | undefined): LeakDBError | undefined {
+    if (this.#line.unencodable.size === 0) return undefined;
     for (const [failedKey, { version: failedVersion, error }] of this.#line.unencodable) {
       if (failedVersion > version || (key !== undefined && key !== failedKey)) continue;
       const known = this.#owner.failure(version, key);

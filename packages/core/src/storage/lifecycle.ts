@@ -52,6 +52,8 @@ export interface CloseOptions {
 export abstract class Lifecycle<V, M extends Mode> extends View<V, M> {
   readonly #engine: Engine<M>;
   #closing: Promise<void> | undefined;
+  /** How `persisted` waits when not told otherwise. */
+  #persistedWait: WaitOptions | undefined;
 
   constructor(engine: Engine<M>) {
     // From JavaScript alone: the constructor of a storage with a backend is private.
@@ -94,21 +96,12 @@ export abstract class Lifecycle<V, M extends Mode> extends View<V, M> {
    * `DefaultStorage` `"memory"`); with `key`, that key's writes alone. Does not make anything due: see `flush`.
    * @throws LEAKDB_FLUSH_FAILED while a dead letter it covers stands, LEAKDB_TIMEOUT, LEAKDB_NOT_SUPPORTED
    */
-  async persisted(
-    version: number,
-    level: DurabilityLevel = this.#levelDefault(),
-    options: PersistedOptions = {},
-  ): Promise<void> {
-    checkOptions(options, PERSISTED_OPTIONS);
-    this.#checkVersion(version);
-    const { pipeline, journal } = this.#engine;
-    this.#checkLevel(level);
-    const wait = this.#waitOptions(options, "persisted");
-    const key = options.key === undefined ? undefined : this.#keyOf(options.key, options);
-    options.signal?.throwIfAborted();
-    if (level === "memory") return;
-    const barriers = level === "journaled" ? journal?.barriers : pipeline?.barriers;
-    await barriers?.wait({ version, key, synced: level === "synced" }, wait);
+  persisted(version: number, level?: DurabilityLevel, options?: PersistedOptions): Promise<void> {
+    try {
+      return this.#persisted(version, level ?? this.#levelDefault(), options);
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   /**
@@ -189,6 +182,21 @@ export abstract class Lifecycle<V, M extends Mode> extends View<V, M> {
   off<Name extends keyof StorageEvents>(name: Name, listener: StorageListener<Name>): this {
     this.#engine.events.off(name, listener);
     return this;
+  }
+
+  #persisted(version: number, level: DurabilityLevel, options?: PersistedOptions): Promise<void> {
+    checkOptions(options, PERSISTED_OPTIONS);
+    this.#checkVersion(version);
+    this.#checkLevel(level);
+    // Whoever awaits thousands a second gives no options: these are made once.
+    this.#persistedWait ??= this.#waitOptions({}, "persisted");
+    const wait = options === undefined ? this.#persistedWait : this.#waitOptions(options, "persisted");
+    const key = options?.key === undefined ? undefined : this.#keyOf(options.key, options);
+    options?.signal?.throwIfAborted();
+    const { pipeline, journal } = this.#engine;
+    const barriers = level === "journaled" ? journal?.barriers : pipeline?.barriers;
+    if (level === "memory" || barriers === undefined) return Promise.resolve();
+    return barriers.wait({ version, key, synced: level === "synced" }, wait);
   }
 
   async #close(wait: WaitOptions): Promise<void> {

@@ -57,21 +57,8 @@ export class QueueStorage<V = unknown> extends Lifecycle<V, "sync"> implements R
    *   nothing stays open
    */
   static async open<V = unknown>(options: QueueStorageOptions<V>): Promise<QueueStorage<V>> {
-    const given = options ?? {};
     // biome-ignore lint/complexity/noThisInStatic: called on a subclass, it opens one of that.
-    const Storage = this;
-    if (given.journal === undefined) return new Storage<V>(given);
-    const worker: ProcessSinkOptions["worker"] = {};
-    const engine = await openQueue(given, worker, takesBatches(given, Storage.prototype));
-    const opened: Opened = { engine, worker, isTaken: false };
-    const storage = new Storage<V>({ ...given, [OPENED]: opened } as QueueStorageOptions<V>);
-    if (!opened.isTaken) {
-      await engine.journal?.close(false);
-      throw new TypeError(
-        "the constructor of a subclass of QueueStorage must hand its options on: super(options)",
-      );
-    }
-    return storage;
+    return openOne<V>(this, options ?? {});
   }
 
   /**
@@ -106,4 +93,21 @@ function takesBatches<V>(options: QueueStorageOptions<V>, prototype: QueueStorag
   const isBatch = isGiven("workerProcessBatch");
   if (isBatch || isGiven("workerProcess")) return isBatch;
   throw new TypeError("QueueStorage needs workerProcess or workerProcessBatch, as an option or an override");
+}
+
+/** Opens the journal, if any, then makes the storage, by whatever constructor it has. */
+async function openOne<V>(
+  Storage: typeof QueueStorage,
+  options: QueueStorageOptions<V>,
+): Promise<QueueStorage<V>> {
+  if (options.journal === undefined) return new Storage<V>(options);
+  const worker: ProcessSinkOptions["worker"] = {};
+  const engine = await openQueue(options, worker, takesBatches(options, Storage.prototype));
+  const opened: Opened = { engine, worker, isTaken: false };
+  const storage = new Storage<V>({ ...options, [OPENED]: opened } as QueueStorageOptions<V>);
+  if (opened.isTaken) return storage;
+  await engine.journal?.close(false);
+  throw new TypeError(
+    "the constructor of a subclass of QueueStorage must hand its options on: super(options)",
+  );
 }
