@@ -71,7 +71,9 @@ export class FrameBuilder {
     const keyStart = keyStartOf(start, expiresAt);
     const valueStart = keyStart + writeKey(this.#bytes, keyStart, key);
     const end = encodeValueInto(value, codec, this.#bytes, valueStart);
-    if (end < 0) return this.add(PUT, key, version, expiresAt, encodeValue(value, codec));
+    // A codec of the user's may answer anything.
+    if (!(end > valueStart && end <= this.#bytes.length))
+      return this.add(PUT, key, version, expiresAt, encodeValue(value, codec));
     writeHead(
       this.#bytes,
       this.#view,

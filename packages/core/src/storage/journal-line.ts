@@ -13,6 +13,7 @@ import { encodeValue } from "../codec/encoded-value.js";
 import { writeDeadEntry } from "../journal/dead-entry.js";
 import { CLEAR, DEAD_CLEAR, DEAD_DELETE, DEAD_GONE, DEAD_PUT, DELETE, DONE, PUT } from "../journal/entry.js";
 import { FRAME_BYTES_MAX, type FrameBuilder } from "../journal/frame.js";
+import { KEY_BYTES_MAX } from "../key.js";
 import { DETACHED, JOURNALING } from "../memory/marks.js";
 import type { Table } from "../memory/table.js";
 import type { Item } from "../queue/item.js";
@@ -228,6 +229,8 @@ export class JournalLine {
 
   #writeItem(frame: FrameBuilder, item: Item): void {
     const { type, key, version, expiresAt } = item;
+    // A prefix that no key can have clears nothing, and has no room in an entry.
+    if (type === "clear" && key.length > KEY_BYTES_MAX) return;
     if (type !== "put") this.removals.push({ type, key, version });
     try {
       frame.add(KINDS[type], key, version, expiresAt, type === "put" ? this.#bytesOf(item) : undefined);

@@ -1,5 +1,6 @@
 /** The option `journal`: checked here, with its defaults, before anything is opened or changed. */
 
+import { resolve } from "node:path";
 import type { GroupCommitOptions, JournalSync } from "../journal/group-commit.js";
 import type { JournalFiles } from "../journal/journal-files.js";
 import { nodeFiles } from "../journal/node-files.js";
@@ -48,7 +49,8 @@ export function resolveJournalOptions(options: JournalOptions): ResolvedJournalO
   if (typeof maxBytes !== "number") throw new TypeError("journal.maxBytes must be a number of bytes");
   if (!(maxBytes >= MIB)) throw new RangeError(`journal.maxBytes must be at least ${MIB}`);
   return {
-    directory,
+    // The process may change its own directory later.
+    directory: resolve(directory),
     sync,
     intervalMs: duration("journal.interval", options.interval, 1_000, 1),
     maxBytes,

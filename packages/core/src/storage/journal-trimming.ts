@@ -153,8 +153,8 @@ export class JournalTrimming {
     if (log.failure !== undefined || this.floor > log.floor) return false;
     const fresh = log.bytes - this.#relocatedBytes;
     if (this.#isCompacting) {
-      const least = Math.min(COMPACTED_BYTES_MIN, options.maxBytes / 4);
-      return fresh > Math.max(least, this.#relocatedBytes);
+      const due = Math.max(COMPACTED_BYTES_MIN, this.#relocatedBytes);
+      return fresh > Math.min(due, options.maxBytes / 2);
     }
     return log.bytes > options.maxBytes / 2 && fresh > options.maxBytes / 4;
   }

@@ -130,7 +130,9 @@ export class RecoveredTable {
     }
     const slots = [...markedSlots(this.#table, WAITING)];
     slots.sort((a, b) => this.#table.version(a) - this.#table.version(b));
-    const clears = this.#clears.filter(({ isNeeded }) => isNeeded);
+    const isDead = ({ prefix, version }: { prefix: string; version: number }): boolean =>
+      this.#letters.get(letterKey("clear", prefix))?.item.version === version;
+    const clears = this.#clears.filter((clear) => clear.isNeeded && !isDead(clear));
     return {
       slots,
       letters,
@@ -190,6 +192,8 @@ export class RecoveredTable {
     const type = kind === DEAD_PUT ? "put" : kind === DEAD_DELETE ? "delete" : "clear";
     if (type === "put") this.#put(key, version, expiresAt, value);
     if (type === "delete") this.#delete(key, version);
+    // Memory had been cleared; that the backend was not is what the letter says.
+    if (type === "clear") this.#clear(key, version);
     const stored = type === "put" ? this.#store.fromJournal(value, key) : undefined;
     const item = { ...itemOf(type, key, version, expiresAt), value: stored, attempts };
     this.#letters.set(letterKey(type, key), { item, error });
