@@ -47,4 +47,15 @@ export {
   referenceAdapter,
 } from "./reference-adapter.js";
 export { SeededRandom } from "./seeded-random.js";
+export {
+  type CrashOptions,
+  type DiskFault,
+  type DiskHandle,
+  type DiskImage,
+  type DiskLife,
+  type DiskOperation,
+  type DiskOperationName,
+  SimulatedDisk,
+  type SimulatedDiskOptions,
+} from "./simulated-disk/index.js";
 export { compareUtf8 } from "./utf8-order.js";
