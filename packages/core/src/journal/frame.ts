@@ -121,23 +121,20 @@ export class FrameBuilder {
   }
 }
 
-/** The length of the frame that claims to begin at `start`, `undefined` where none does. */
-export function claimedBytes(window: Buffer, start: number): number | undefined {
-  if (window.readUInt32LE(start) !== FRAME_MAGIC) return undefined;
+/**
+ * The length of the frame that claims to begin at `start` of the window, `offset` of the file; `undefined` where none
+ * does. A value may be full of what looks like frames: those that name another place cost no more than this look.
+ */
+export function claimedBytes(window: Buffer, start: number, offset: number): number | undefined {
+  if (window.readUInt32LE(start) !== FRAME_MAGIC || window.readDoubleLE(start + 16) !== offset)
+    return undefined;
   return FRAME_HEADER_BYTES + window.readUInt32LE(start + 8);
 }
 
-/** The frame at `start`, all of which is in the window; `undefined` when it is not sound. */
-export function readFrame(
-  window: Buffer,
-  start: number,
-  bytes: number,
-  salt: number,
-  offset: number,
-): Frame | undefined {
+/** The frame that claims to be at `start`, all of which is in the window; `undefined` when it is not sound. */
+export function readFrame(window: Buffer, start: number, bytes: number, salt: number): Frame | undefined {
   const frame = window.subarray(start, start + bytes);
   if (crc32(frame.subarray(8), salt) !== frame.readUInt32LE(4)) return undefined;
-  if (frame.readDoubleLE(16) !== offset) return undefined;
   return {
     entries: frame.readUInt32LE(12),
     synced: frame.readDoubleLE(24),

@@ -39,7 +39,7 @@ export class SegmentReader {
   /** The next sound frame somewhere after `position`, which it moves there. */
   async seek(): Promise<Frame | undefined> {
     for (let from = this.position + 1; from + FRAME_HEADER_BYTES <= this.size; ) {
-      await this.#load(from, Math.min(WINDOW_BYTES, this.size - from));
+      await this.#load(from, FRAME_HEADER_BYTES);
       const found = this.#window.indexOf(MAGIC_BYTES, from - this.#windowStart);
       if (found < 0) {
         // The magic may stand across the end of the window.
@@ -61,11 +61,11 @@ export class SegmentReader {
   async #frameAt(offset: number): Promise<Frame | undefined> {
     if (offset + FRAME_HEADER_BYTES > this.size) return undefined;
     await this.#load(offset, FRAME_HEADER_BYTES);
-    const bytes = claimedBytes(this.#window, offset - this.#windowStart);
+    const bytes = claimedBytes(this.#window, offset - this.#windowStart, offset);
     // A length that the file does not have is no frame's, and nothing is allocated for it.
     if (bytes === undefined || offset + bytes > this.size) return undefined;
     await this.#load(offset, bytes);
-    return readFrame(this.#window, offset - this.#windowStart, bytes, this.#salt, offset);
+    return readFrame(this.#window, offset - this.#windowStart, bytes, this.#salt);
   }
 
   /** Sees that the window holds `bytes` bytes from `offset` on. */
