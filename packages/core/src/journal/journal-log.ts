@@ -11,18 +11,17 @@
  * - The files below the floor go only when a segment that says so is on the disk (`segment-header.ts`).
  */
 
-import { join } from "node:path";
-import { LeakDBError } from "../errors.js";
 import { asError } from "../thrown.js";
 import type { EntryVisitor } from "./entry.js";
 import type { FrameBuilder } from "./frame.js";
 import type { JournalFile, JournalFiles } from "./journal-files.js";
 import { findSegments, type RecoveryProgress, recover, type SegmentFile } from "./recovery.js";
+import { requireIdentity } from "./require-identity.js";
+import { SegmentFiles } from "./segment-files.js";
 import {
   type JournalIdentity,
   newSegmentHeader,
   SEGMENT_HEADER_BYTES,
-  segmentName,
   segmentNumber,
   storeHashOf,
 } from "./segment-header.js";
@@ -42,6 +41,8 @@ interface Segment {
   bytes: number;
   /** Every entry in it has this version at most. */
   upTo: number;
+  /** All of it is on the disk. */
+  isSynced: boolean;
 }
 
 export interface JournalLogOptions {
@@ -55,6 +56,7 @@ export interface JournalLogOptions {
 
 export class JournalLog {
   readonly #options: JournalLogOptions;
+  readonly #files: SegmentFiles;
   readonly #lock: { release(): void };
   readonly #found: readonly SegmentFile[];
   readonly #obsolete: readonly number[];
@@ -66,6 +68,7 @@ export class JournalLog {
   #syncedBytes = 0;
   #floor = 1;
   #failure: Error | undefined;
+  #hasSyncFailed = false;
 
   private constructor(
     options: JournalLogOptions,
@@ -73,6 +76,7 @@ export class JournalLog {
     found: { segments: readonly SegmentFile[]; obsolete: readonly number[] },
   ) {
     this.#options = options;
+    this.#files = new SegmentFiles(options);
     this.#lock = lock;
     this.#found = found.segments;
     this.#obsolete = found.obsolete;
@@ -139,7 +143,7 @@ export class JournalLog {
     visit: EntryVisitor,
     onProgress?: (progress: RecoveryProgress) => void,
   ): Promise<RecoveryReport> {
-    this.#requireIdentity(identity);
+    for (const { header } of this.#found) requireIdentity(header, identity, this.#options.directory);
     this.#identity = identity;
     const started = performance.now();
     const { files, directory } = this.#options;
@@ -148,6 +152,7 @@ export class JournalLog {
       number: header.number,
       bytes,
       upTo: highVersion,
+      isSynced: true,
     }));
     this.#floor = this.#found[0]?.header.number ?? 1;
     const { entries, tornBytes } = recovered;
@@ -157,8 +162,8 @@ export class JournalLog {
   /** Begins the segment that is written to from now on. */
   async begin(): Promise<void> {
     await this.#guard(async () => {
-      await this.#removeFiles(this.#obsolete);
-      await this.#newSegment(true);
+      await this.#files.removeObsolete(this.#obsolete);
+      await this.#newSegment();
     });
   }
 
@@ -175,11 +180,7 @@ export class JournalLog {
 
   /** Resolves when everything appended before the call is on the disk. */
   async sync(): Promise<void> {
-    await this.#guard(async () => {
-      const { bytes } = this.#current;
-      await this.#open.sync();
-      this.#syncedBytes = bytes;
-    });
+    await this.#guard(() => this.#syncCurrent());
   }
 
   /**
@@ -188,19 +189,17 @@ export class JournalLog {
    */
   async rotate(isSynced: boolean, floor = this.#floor): Promise<void> {
     await this.#guard(async () => {
-      if (isSynced && this.#syncedBytes < this.#current.bytes) await this.#open.sync();
-      const former = this.#open;
-      // What is cut off now need not be kept for its end.
-      const isFormerSynced = isSynced || this.#syncedBytes === this.#current.bytes;
-      this.#floor = Math.min(Math.max(floor, this.#floor), this.#current.number + 1);
-      await this.#newSegment(isFormerSynced);
-      await former.close();
+      const former = this.#current;
+      if (isSynced && this.#syncedBytes < former.bytes) await this.#syncCurrent();
+      former.isSynced = this.#syncedBytes === former.bytes;
+      const file = this.#open;
+      this.#floor = Math.min(Math.max(floor, this.#floor), former.number + 1);
+      await this.#newSegment();
+      await file.close();
     });
     const removed = this.#segments.filter(({ number }) => number < this.#floor);
     this.#segments = this.#segments.filter(({ number }) => number >= this.#floor);
-    await this.#removeFiles(removed.map(({ number }) => number)).catch((error: unknown) =>
-      this.#options.onFault(asError(error)),
-    );
+    await this.#files.removeObsolete(removed.map(({ number }) => number));
   }
 
   /** The first segment that holds anything newer than `version`; the current one when none does. */
@@ -231,28 +230,34 @@ export class JournalLog {
       if (!isEmpty) await this.rotate(false, this.#current.number + 1);
       return;
     }
-    const { files, directory } = this.#options;
-    // Oldest first, each of them for good before the next: what is left must never hold less than it did.
-    for (const { number } of this.#segments) {
-      await files.remove(join(directory, segmentName(number)));
-      await files.syncDirectory(directory);
-    }
+    await this.#files.removeJournal(this.#segments.map(({ number }) => number));
   }
 
   /**
-   * After a failure: what was written and never synced may be found in the system's memory by the next opening, and not
-   * on the disk by the one after. It was never acknowledged, and is cut off.
+   * After a failure: what a failed sync was to save may be found in the system's memory by the next opening, and not on
+   * the disk by the one after. It was never acknowledged, and is cut off. So is what a failed write has left; what was
+   * written whole before it stays, as without syncs nothing else was promised.
    */
   async #forgetUnsynced(): Promise<void> {
     try {
-      await this.#file?.truncate(this.#syncedBytes);
+      await this.#file?.truncate(this.#hasSyncFailed ? this.#syncedBytes : this.#current.bytes);
     } catch (error) {
       this.#options.onFault(asError(error));
     }
   }
 
-  async #newSegment(isFormerSynced: boolean): Promise<void> {
-    const { files, directory } = this.#options;
+  async #syncCurrent(): Promise<void> {
+    const { bytes } = this.#current;
+    try {
+      await this.#open.sync();
+    } catch (error) {
+      this.#hasSyncFailed = true;
+      throw error;
+    }
+    this.#syncedBytes = bytes;
+  }
+
+  async #newSegment(): Promise<void> {
     const identity = this.#identity as JournalIdentity;
     const former = this.#segments.at(-1);
     const number = (former?.number ?? 0) + 1;
@@ -260,23 +265,15 @@ export class JournalLog {
       number,
       floor: this.#floor,
       formerBytes: former?.bytes ?? 0,
-      isFormerSynced,
+      // What is cut off now need not be kept for its end.
+      isFormerSynced: this.#segments.every((segment) => segment.isSynced || segment.number < this.#floor),
       kind: identity.kind,
       storeHash: storeHashOf(identity),
     });
-    const file = await files.open(join(directory, segmentName(number)), "create");
-    this.#file = file;
-    await file.write(header.bytes, 0);
-    await file.sync();
-    await files.syncDirectory(directory);
+    this.#file = await this.#files.create(number, header.bytes);
     this.#salt = header.salt;
     this.#syncedBytes = SEGMENT_HEADER_BYTES;
-    this.#segments.push({ number, bytes: SEGMENT_HEADER_BYTES, upTo: 0 });
-  }
-
-  async #removeFiles(numbers: readonly number[]): Promise<void> {
-    const { files, directory } = this.#options;
-    for (const number of numbers) await files.remove(join(directory, segmentName(number)));
+    this.#segments.push({ number, bytes: SEGMENT_HEADER_BYTES, upTo: 0, isSynced: false });
   }
 
   get #current(): Segment {
@@ -299,25 +296,4 @@ export class JournalLog {
       throw this.#failure;
     }
   }
-
-  #requireIdentity(identity: JournalIdentity): void {
-    const header = this.#found[0]?.header;
-    if (header === undefined) return;
-    const { directory } = this.#options;
-    if (header.kind !== identity.kind) {
-      const message = `the journal in ${directory} is that of a ${STORAGES[header.kind]}, not of a ${STORAGES[identity.kind]}`;
-      throw new LeakDBError("LEAKDB_CORRUPTION", `${message}: give each storage a directory of its own`);
-    }
-    if (!header.storeHash.equals(storeHashOf(identity))) {
-      const message = `the journal in ${directory} belongs to another backend than the one that was opened`;
-      const wayOut = "open the one it was written for, or give this one a directory of its own";
-      throw new LeakDBError("LEAKDB_CORRUPTION", `${message}: ${wayOut}`);
-    }
-  }
 }
-
-const STORAGES = {
-  memory: "DefaultStorage",
-  queue: "QueueStorage",
-  backend: "PersistentQueueStorage",
-} as const;

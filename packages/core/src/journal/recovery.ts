@@ -61,7 +61,10 @@ export async function recover(options: RecoverOptions): Promise<Recovered> {
   const run = new RecoveryRun(options);
   const { segments } = options;
   for (const [index, segment] of segments.entries()) {
-    const isCut = await run.segment(segment, segments[index + 1]?.header);
+    const isCut = await run.segment(
+      segment,
+      segments.slice(index + 1).map(({ header }) => header),
+    );
     // Behind what was torn nothing was ever synced: it goes as well.
     if (isCut) {
       await run.dropFrom(segments.slice(index + 1));
@@ -91,7 +94,9 @@ class RecoveryRun {
   }
 
   /** True when the journal ends here. */
-  async segment({ header, size }: SegmentFile, next: SegmentHeader | undefined): Promise<boolean> {
+  async segment({ header, size }: SegmentFile, later: readonly SegmentHeader[]): Promise<boolean> {
+    const next = later[0];
+    const isKnownSynced = later.some(({ isFormerSynced }) => isFormerSynced);
     const { files, directory } = this.#options;
     const path = join(directory, segmentName(header.number));
     const recovered: RecoveredSegment = { header, bytes: SEGMENT_HEADER_BYTES, highVersion: 0 };
@@ -100,14 +105,17 @@ class RecoveryRun {
     try {
       const reader = new SegmentReader(file, header.salt, size);
       await this.#frames(reader, recovered);
-      const isWhole = reader.position === size && (next === undefined || size >= next.formerBytes);
-      if (!isWhole) await this.#requireTorn(reader, path, next);
+      const isWhole = reader.position === size && (next === undefined || size === next.formerBytes);
+      // Behind the length at which it was left, nothing was ever written.
+      if (!isWhole && (isKnownSynced || (next !== undefined && size > next.formerBytes)))
+        throw damaged(path, reader.position);
+      if (!isWhole) await this.#requireTorn(reader, path);
       // No group goes on in the next segment.
       if (isWhole && next !== undefined && this.#group.length > 0) throw damaged(path, recovered.bytes);
       const isCut = !isWhole || this.#group.length > 0;
       if (isCut) await this.#cut(file, recovered, size);
       // What was written by a process that died may be in the system's memory alone.
-      if (isCut || next?.isFormerSynced !== true) await file.sync();
+      if (isCut || !isKnownSynced) await file.sync();
       return isCut;
     } finally {
       await file.close();
@@ -120,8 +128,9 @@ class RecoveryRun {
     for (const { header, size } of segments.toReversed()) {
       this.#tornBytes += size;
       await files.remove(join(directory, segmentName(header.number)));
+      // One by one: a crash must not leave a later one without an earlier.
+      await files.syncDirectory(directory);
     }
-    if (segments.length > 0) await files.syncDirectory(directory);
   }
 
   async #frames(reader: SegmentReader, recovered: RecoveredSegment): Promise<void> {
@@ -158,10 +167,8 @@ class RecoveryRun {
   }
 
   /** What is not sound here was torn by a crash, or recovery ends. @throws LEAKDB_CORRUPTION */
-  async #requireTorn(reader: SegmentReader, path: string, next: SegmentHeader | undefined): Promise<void> {
+  async #requireTorn(reader: SegmentReader, path: string): Promise<void> {
     const offset = reader.position;
-    const isKnownSynced = next?.isFormerSynced === true && offset < next.formerBytes;
-    if (isKnownSynced) throw damaged(path, offset);
     for (let later = await reader.seek(); later !== undefined; later = await reader.seek()) {
       if (later.synced > offset) throw damaged(path, offset);
     }

@@ -43,8 +43,9 @@ export interface SegmentHeader {
   readonly number: number;
   /** The first segment that is part of the journal. */
   readonly floor: number;
-  /** The length of the segment before this one when it was left, and whether all of it was on the disk then. */
+  /** The length of the segment before this one when it was left. */
   readonly formerBytes: number;
+  /** All of that segment, and of those before it from the floor on, was on the disk then. */
   readonly isFormerSynced: boolean;
   readonly kind: JournalKind;
   /** The SHA-256 of the store id. */
