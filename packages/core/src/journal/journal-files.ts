@@ -16,7 +16,7 @@ export interface JournalFile {
 }
 
 export interface JournalFiles {
-  /** Makes the directory, with its parents, unless it exists. */
+  /** Makes the directory, with its parents, unless it exists; they are on the disk then. */
   makeDirectory(directory: string): Promise<void>;
   /** One owner a directory. @throws LEAKDB_LOCKED while another has it */
   lock(directory: string): Promise<{ release(): void }>;

@@ -1,6 +1,7 @@
 /** The files of a journal on a real disk, by way of `node:fs`. */
 
 import { type FileHandle, mkdir, open, readdir, rm } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
 import { DirectoryLock } from "../directory-lock.js";
 import type { JournalFile, JournalFiles } from "./journal-files.js";
 
@@ -8,7 +9,14 @@ const FLAGS = { read: "r", create: "wx+", change: "r+" } as const;
 
 export const nodeFiles: JournalFiles = {
   async makeDirectory(directory) {
-    await mkdir(directory, { recursive: true });
+    const made = await mkdir(directory, { recursive: true });
+    if (made === undefined) return;
+    // Each new directory is an entry of the one above it, and gone after a crash if that is not on the disk.
+    const top = dirname(made);
+    for (let path = resolve(directory); path !== top; ) {
+      path = dirname(path);
+      await this.syncDirectory(path);
+    }
   },
   lock: (directory) => DirectoryLock.take(directory),
   list: (directory) => readdir(directory),
