@@ -14,6 +14,7 @@ export { ERROR_CODES, type ErrorCode, isLeakDBError, LeakDBError } from "./error
 export type { JournalSync } from "./journal/group-commit.js";
 export type { JournalFile, JournalFiles } from "./journal/journal-files.js";
 export type { RecoveryReport } from "./journal/journal-log.js";
+export { type SalvageOptions, type SalvageReport, salvage } from "./journal/salvage.js";
 export { isKey } from "./key.js";
 export type { DeadLetter, Unwritten } from "./reports.js";
 export { type Closable, type CloseOnSignalOptions, closeOnSignal } from "./storage/close-on-signal.js";

@@ -20,6 +20,7 @@ import { requireIdentity } from "./require-identity.js";
 import { SegmentFiles } from "./segment-files.js";
 import {
   type JournalIdentity,
+  type JournalOwner,
   newSegmentHeader,
   SEGMENT_HEADER_BYTES,
   segmentNumber,
@@ -60,7 +61,7 @@ export class JournalLog {
   readonly #lock: { release(): void };
   readonly #found: readonly SegmentFile[];
   readonly #obsolete: readonly number[];
-  #identity: JournalIdentity | undefined;
+  #owner: JournalOwner | undefined;
   #segments: Segment[] = [];
   #file: JournalFile | undefined;
   #salt = 0;
@@ -144,7 +145,7 @@ export class JournalLog {
     onProgress?: (progress: RecoveryProgress) => void,
   ): Promise<RecoveryReport> {
     for (const { header } of this.#found) requireIdentity(header, identity, this.#options.directory);
-    this.#identity = identity;
+    this.#owner = { kind: identity.kind, storeHash: storeHashOf(identity) };
     const started = performance.now();
     const { files, directory } = this.#options;
     const recovered = await recover({ files, directory, segments: this.#found, visit, onProgress });
@@ -157,6 +158,12 @@ export class JournalLog {
     this.#floor = this.#found[0]?.header.number ?? 1;
     const { entries, tornBytes } = recovered;
     return { entries, tornBytes, bytes: this.bytes, durationMs: performance.now() - started };
+  }
+
+  /** In place of `recover`: the journal is a new one, and another's copy. */
+  adopt(owner: JournalOwner): void {
+    if (this.#found.length > 0) throw new Error("only a new journal can be made another's copy");
+    this.#owner = owner;
   }
 
   /** Begins the segment that is written to from now on. */
@@ -258,7 +265,7 @@ export class JournalLog {
   }
 
   async #newSegment(): Promise<void> {
-    const identity = this.#identity as JournalIdentity;
+    const { kind, storeHash } = this.#owner as JournalOwner;
     const former = this.#segments.at(-1);
     const number = (former?.number ?? 0) + 1;
     const header = newSegmentHeader({
@@ -267,8 +274,8 @@ export class JournalLog {
       formerBytes: former?.bytes ?? 0,
       // What is cut off now need not be kept for its end.
       isFormerSynced: this.#segments.every((segment) => segment.isSynced || segment.number < this.#floor),
-      kind: identity.kind,
-      storeHash: storeHashOf(identity),
+      kind,
+      storeHash,
     });
     this.#file = await this.#files.create(number, header.bytes);
     this.#salt = header.salt;

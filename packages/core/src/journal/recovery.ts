@@ -199,21 +199,9 @@ export async function findSegments(
   directory: string,
   numbers: readonly number[],
 ): Promise<{ segments: SegmentFile[]; obsolete: number[] }> {
-  const found: { number: number; size: number; header: SegmentHeader | undefined }[] = [];
+  const found: FoundFile[] = [];
   for (const number of numbers.toSorted((a, b) => a - b)) {
-    const file = await files.open(join(directory, segmentName(number)), "read");
-    try {
-      const bytes = Buffer.alloc(SEGMENT_HEADER_BYTES);
-      const read = await file.read(bytes, 0);
-      const header = readSegmentHeader(bytes.subarray(0, read));
-      found.push({
-        number,
-        size: await file.size(),
-        header: header?.number === number ? header : undefined,
-      });
-    } finally {
-      await file.close();
-    }
+    found.push(await readHeader(files, directory, number));
   }
   const obsolete: number[] = [];
   const last = found.at(-1);
@@ -235,8 +223,28 @@ export async function findSegments(
   return { segments, obsolete };
 }
 
+/** A file that a segment's name says it is. */
+export interface FoundFile {
+  readonly number: number;
+  readonly size: number;
+  /** `undefined` where it is damaged, or another's. */
+  readonly header: SegmentHeader | undefined;
+}
+
+export async function readHeader(files: JournalFiles, directory: string, number: number): Promise<FoundFile> {
+  const file = await files.open(join(directory, segmentName(number)), "read");
+  try {
+    const bytes = Buffer.alloc(SEGMENT_HEADER_BYTES);
+    const read = await file.read(bytes, 0);
+    const header = readSegmentHeader(bytes.subarray(0, read));
+    return { number, size: await file.size(), header: header?.number === number ? header : undefined };
+  } finally {
+    await file.close();
+  }
+}
+
 /** A header is written and synced before the first frame, so a file without one that is longer was damaged. */
-function isUnused(size: number): boolean {
+export function isUnused(size: number): boolean {
   return size <= SEGMENT_HEADER_BYTES;
 }
 

@@ -39,7 +39,14 @@ export interface JournalIdentity {
   readonly storeId: string;
 }
 
-export interface SegmentHeader {
+/** The same as a header says it. */
+export interface JournalOwner {
+  readonly kind: JournalKind;
+  /** The SHA-256 of the store id. */
+  readonly storeHash: Buffer;
+}
+
+export interface SegmentHeader extends JournalOwner {
   readonly number: number;
   /** The first segment that is part of the journal. */
   readonly floor: number;
@@ -47,9 +54,6 @@ export interface SegmentHeader {
   readonly formerBytes: number;
   /** All of that segment, and of those before it from the floor on, was on the disk then. */
   readonly isFormerSynced: boolean;
-  readonly kind: JournalKind;
-  /** The SHA-256 of the store id. */
-  readonly storeHash: Buffer;
   /** What the checksums of this segment's frames start from. */
   readonly salt: number;
 }
