@@ -148,20 +148,13 @@ describe("salvage", () => {
     assert.deepEqual(await versionsOf(to), [1, 2, 3, 4, 5, 6, 7]);
   });
 
-  test("reports what a file has lost from its end, and what was put behind it", async () => {
+  test("reports what a file has lost from its end, and leaves out what was put behind it", async () => {
     const end = frameStart(3);
     const lost = frameStart(1) - frameStart(0);
     change(1, (bytes) => bytes.subarray(0, end));
     change(2, (bytes) => Buffer.concat([bytes, Buffer.from("garbage")]));
     const { damaged } = await salvage({ directory, to });
-    assert.deepEqual(
-      damaged.map(({ file, bytes }) => [file, bytes]),
-      [
-        [segmentName(1), lost],
-        [segmentName(2), 7],
-      ],
-    );
-    assert.equal(damaged[0]?.offset, end);
+    assert.deepEqual(damaged, [{ file: segmentName(1), offset: end, bytes: lost }]);
     assert.deepEqual(await versionsOf(to), [1, 2, 3, 5, 6, 7, 8]);
   });
 

@@ -116,7 +116,9 @@ class SalvageRun {
     if (header === undefined || !isOf(this.#source.owner, header)) return this.#noteDamage(number, 0, size);
     const file = await this.#files.open(join(this.#directory, segmentName(number)), "read");
     try {
-      const reader = new SegmentReader(file, header.salt, size);
+      // What stands behind the length at which it was left is no part of the journal.
+      const length = next?.number === number + 1 ? next.formerBytes : size;
+      const reader = new SegmentReader(file, header.salt, Math.min(size, length));
       for (;;) {
         const start = reader.position;
         const frame = (await reader.next()) ?? (await reader.seek());
@@ -126,11 +128,10 @@ class SalvageRun {
         const isCopied = await this.#frames(log, frame);
         if (!isCopied) this.#noteDamage(number, end, frame.bytes);
       }
+      this.#noteDamage(number, size, length - size);
     } finally {
       await file.close();
     }
-    const isNext = next?.number === number + 1;
-    if (isNext) this.#noteDamage(number, size, next.formerBytes - size);
   }
 
   /** False when it does not hold what a frame does, though its checksum is right. */
