@@ -166,6 +166,43 @@ describe("the log", () => {
   });
 });
 
+describe("without syncs", () => {
+  test("a new floor waits until what is left is on the disk", async () => {
+    const synced: string[] = [];
+    const fails = (operation: string, path: string): boolean => {
+      if (operation === "sync") synced.push(path.slice(directory.length + 1));
+      return false;
+    };
+    const log = await begun(failing(fails));
+    for (const version of [1, 2, 3]) {
+      await append(log, version);
+      if (version < 3) await log.rotate(false);
+    }
+    synced.length = 0;
+    await log.rotate(false, 2);
+    assert.deepEqual(synced, [2, 3, 4].map(segmentName));
+    await log.close(false);
+    assert.deepEqual(await versions(), [2, 3]);
+  });
+
+  test("a sync that is asked for covers the segments that were left unsynced", async () => {
+    const synced: string[] = [];
+    const fails = (operation: string, path: string): boolean => {
+      if (operation === "sync") synced.push(path.slice(directory.length + 1));
+      return false;
+    };
+    const log = await begun(failing(fails));
+    await append(log, 1);
+    await log.rotate(false);
+    await append(log, 2);
+    synced.length = 0;
+    await log.sync();
+    await log.sync();
+    assert.deepEqual(synced, [1, 2].map(segmentName));
+    await log.close(false);
+  });
+});
+
 describe("a failure", () => {
   test.each(["write", "sync"])(
     "of a %s stops it for good, and each later call has the first failure",

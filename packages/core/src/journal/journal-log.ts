@@ -187,20 +187,22 @@ export class JournalLog {
 
   /** Resolves when everything appended before the call is on the disk. */
   async sync(): Promise<void> {
-    await this.#guard(() => this.#syncCurrent());
+    await this.#guard(() => this.#syncFrom(this.#floor));
   }
 
   /**
    * Leaves the current segment for a new one. With a `floor`, the segments below it are no part of the journal from
-   * then on, and their files go. `isSynced`: the current segment is synced first.
+   * then on, and their files go. `isSynced`: everything that is left is synced first; with a higher floor it always is.
    */
   async rotate(isSynced: boolean, floor = this.#floor): Promise<void> {
     await this.#guard(async () => {
       const former = this.#current;
-      if (isSynced && this.#syncedBytes < former.bytes) await this.#syncCurrent();
-      former.isSynced = this.#syncedBytes === former.bytes;
       const file = this.#open;
-      this.#floor = Math.min(Math.max(floor, this.#floor), former.number + 1);
+      const nextFloor = Math.min(Math.max(floor, this.#floor), former.number + 1);
+      // What a crash tears goes with all that stands behind it, and the new floor must not: the old one's files are gone.
+      if (isSynced || nextFloor > this.#floor) await this.#syncFrom(nextFloor);
+      former.isSynced = this.#syncedBytes === former.bytes;
+      this.#floor = nextFloor;
       await this.#newSegment();
       await file.close();
     });
@@ -253,15 +255,23 @@ export class JournalLog {
     }
   }
 
-  async #syncCurrent(): Promise<void> {
-    const { bytes } = this.#current;
+  /** Syncs what is not on the disk yet of the segments from this one on. */
+  async #syncFrom(floor: number): Promise<void> {
+    const current = this.#current;
     try {
+      for (const segment of this.#segments) {
+        if (segment === current || segment.isSynced || segment.number < floor) continue;
+        await this.#files.sync(segment.number);
+        segment.isSynced = true;
+      }
+      const { bytes } = current;
+      if (this.#syncedBytes === bytes || current.number < floor) return;
       await this.#open.sync();
+      this.#syncedBytes = bytes;
     } catch (error) {
       this.#hasSyncFailed = true;
       throw error;
     }
-    this.#syncedBytes = bytes;
   }
 
   async #newSegment(): Promise<void> {

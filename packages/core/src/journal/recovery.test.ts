@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, test } from "vitest";
 import { DELETE, PUT } from "./entry.js";
 import { FRAME_HEADER_BYTES, FrameBuilder } from "./frame.js";
+import type { JournalFiles } from "./journal-files.js";
 import { JournalLog, type RecoveryReport } from "./journal-log.js";
 import { nodeFiles } from "./node-files.js";
 import { SEGMENT_HEADER_BYTES, segmentName } from "./segment-header.js";
@@ -232,6 +233,17 @@ describe("a torn tail", () => {
 });
 
 describe("damage", () => {
+  test("behind the length at which a segment was left is none: it is no part of the journal", async () => {
+    await written([1]);
+    await written([2]);
+    writeFileSync(path(FIRST), Buffer.concat([readFileSync(path(FIRST)), Buffer.from("garbage")]));
+    const before = images();
+    const { entries, report } = await recovered();
+    assert.deepEqual(entries, puts(1, 2));
+    assert.equal(report.tornBytes, 0);
+    assert.deepEqual(images(), before);
+  });
+
   test("at every byte of a small journal: never a wrong entry, never anything changed", async () => {
     await written([1, 2, 3]);
     const whole = readFileSync(path(FIRST));
@@ -273,15 +285,6 @@ describe("damage", () => {
     writeFileSync(path(FIRST), whole);
     flip(FIRST, whole.length - 1);
     await assert.rejects(recovered(), corrupt(FIRST));
-  });
-
-  test("by bytes behind the end of a segment that was left: what stands in later ones is not dropped", async () => {
-    await written([1]);
-    await written([2]);
-    writeFileSync(path(FIRST), Buffer.concat([readFileSync(path(FIRST)), Buffer.from("garbage")]));
-    const before = images();
-    await assert.rejects(recovered(), corrupt(FIRST));
-    assert.deepEqual(images(), before);
   });
 
   test("in a segment that only a later opening has synced", async () => {
@@ -333,6 +336,67 @@ describe("damage", () => {
     const { entries, report } = await recovered();
     assert.deepEqual(entries, puts(1));
     assert.equal(report.tornBytes, fake.length);
+  });
+});
+
+describe("a recovery that is interrupted", () => {
+  test("at each change it makes is done again, with the same result", async () => {
+    const log = await begun();
+    await append(log, 1);
+    await append(log, 2);
+    for (const version of [3, 4, 5]) {
+      await log.rotate(false);
+      await append(log, version);
+    }
+    await log.close(false);
+    truncateSync(path(FIRST), frameStart(1, 2) + 10);
+    const torn = images();
+    for (let left = 0, isDone = false; !isDone; left += 1) {
+      for (const [name, bytes] of Object.entries(torn)) writeFileSync(path(name), bytes);
+      let changes = left;
+      const change = (): void => {
+        changes -= 1;
+        if (changes < 0) throw new Error("interrupted");
+      };
+      const files: JournalFiles = {
+        ...nodeFiles,
+        async open(name, mode) {
+          const file = await nodeFiles.open(name, mode);
+          return {
+            async write(bytes, position) {
+              change();
+              await file.write(bytes, position);
+            },
+            async truncate(bytes) {
+              change();
+              await file.truncate(bytes);
+            },
+            async sync() {
+              change();
+              await file.sync();
+            },
+            read: (target, position) => file.read(target, position),
+            size: () => file.size(),
+            close: () => file.close(),
+          };
+        },
+        async remove(name) {
+          change();
+          await nodeFiles.remove(name);
+        },
+      };
+      const interrupted = await JournalLog.open({ files, directory, onFault: (error) => assert.fail(error) });
+      isDone = await interrupted
+        .recover(IDENTITY, () => undefined)
+        .then(
+          () => true,
+          () => false,
+        );
+      await interrupted.close(false);
+      assert.deepEqual((await recovered()).entries, puts(1), `after ${left} changes`);
+      await written([6]);
+      assert.deepEqual((await recovered()).entries, puts(1, 6), `after ${left} changes`);
+    }
   });
 });
 

@@ -22,6 +22,8 @@ export interface RecoveredSegment {
   readonly header: SegmentHeader;
   /** The bytes that count: what was torn is beyond. */
   bytes: number;
+  /** Known to be on the disk, by what the frames say. */
+  syncedBytes: number;
   /** The highest version of any entry. */
   highVersion: number;
 }
@@ -43,6 +45,8 @@ export interface SegmentFile {
   readonly header: SegmentHeader;
   readonly size: number;
 }
+
+const WRITTEN_AGAIN_BYTES = 1024 * 1024;
 
 /** Other work has its turn after this many bytes. */
 const BYTES_PER_TURN = 256 * 1024;
@@ -99,22 +103,27 @@ class RecoveryRun {
     const isKnownSynced = later.some(({ isFormerSynced }) => isFormerSynced);
     const { files, directory } = this.#options;
     const path = join(directory, segmentName(header.number));
-    const recovered: RecoveredSegment = { header, bytes: SEGMENT_HEADER_BYTES, highVersion: 0 };
+    const recovered: RecoveredSegment = {
+      header,
+      bytes: SEGMENT_HEADER_BYTES,
+      syncedBytes: 0,
+      highVersion: 0,
+    };
     this.#segments.push(recovered);
     const file = await files.open(path, "change");
     try {
-      const reader = new SegmentReader(file, header.salt, size);
+      const length = next === undefined ? size : next.formerBytes;
+      // Behind the length at which it was left stands nothing, or what was cut off before that and came back.
+      const reader = new SegmentReader(file, header.salt, Math.min(size, length));
       await this.#frames(reader, recovered);
-      const isWhole = reader.position === size && (next === undefined || size === next.formerBytes);
-      // Behind the length at which it was left, nothing was ever written.
-      if (!isWhole && (isKnownSynced || (next !== undefined && size > next.formerBytes)))
-        throw damaged(path, reader.position);
+      const isWhole = reader.position === length;
+      if (!isWhole && isKnownSynced) throw damaged(path, reader.position);
       if (!isWhole) await this.#requireTorn(reader, path);
       // No group goes on in the next segment.
       if (isWhole && next !== undefined && this.#group.length > 0) throw damaged(path, recovered.bytes);
       const isCut = !isWhole || this.#group.length > 0;
       if (isCut) await this.#cut(file, recovered, size);
-      // What was written by a process that died may be in the system's memory alone.
+      if (!isKnownSynced) await this.#writeAgain(file, recovered);
       if (isCut || !isKnownSynced) await file.sync();
       return isCut;
     } finally {
@@ -140,6 +149,7 @@ class RecoveryRun {
       if (frame === undefined) return;
       this.#group.push(frame);
       this.#bytes += frame.bytes;
+      recovered.syncedBytes = Math.max(recovered.syncedBytes, frame.synced);
       if (!frame.isContinued) {
         this.#visitGroup(recovered);
         recovered.bytes = reader.position;
@@ -171,6 +181,20 @@ class RecoveryRun {
     const offset = reader.position;
     for (let later = await reader.seek(); later !== undefined; later = await reader.seek()) {
       if (later.synced > offset) throw damaged(path, offset);
+    }
+  }
+
+  /**
+   * What was written by a process that died may be in the system's memory alone. If its sync had failed, another sync
+   * would succeed and save nothing, as the system takes those bytes for saved: they are written once more.
+   */
+  async #writeAgain(file: JournalFile, { bytes, syncedBytes }: RecoveredSegment): Promise<void> {
+    for (let position = syncedBytes; position < bytes; ) {
+      const part = Buffer.allocUnsafe(Math.min(WRITTEN_AGAIN_BYTES, bytes - position));
+      const read = await file.read(part, position);
+      if (read < part.length) throw new Error("the file became shorter while it was read");
+      await file.write(part, position);
+      position += part.length;
     }
   }
 

@@ -29,6 +29,8 @@ export class SegmentFiles {
     const { files, directory, onFault } = this.#options;
     const path = this.#path(number);
     const file = await files.open(path, "create");
+    // Its former file went after all, though that was said to fail.
+    this.#leftOver = this.#leftOver.filter((each) => each !== number);
     try {
       await file.write(header, 0);
       await file.sync();
@@ -39,6 +41,15 @@ export class SegmentFiles {
       await file.close().catch((fault: unknown) => onFault(asError(fault)));
       await this.removeObsolete([number]);
       throw error;
+    }
+  }
+
+  async sync(number: number): Promise<void> {
+    const file = await this.#options.files.open(this.#path(number), "change");
+    try {
+      await file.sync();
+    } finally {
+      await file.close();
     }
   }
 
