@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, test } from "vitest";
@@ -312,6 +312,51 @@ async function exercise(files: JournalFiles, known: { synced: number; givenUp: n
     await log.close(false);
   }
 }
+
+describe("the next opening", () => {
+  test("writes again what no sync is known to have saved, before it syncs, and nothing else", async () => {
+    const log = await begun();
+    await append(log, 1);
+    await log.sync();
+    const { bytes } = log;
+    await append(log, 2);
+    await append(log, 3);
+    await log.close(false);
+    const calls: string[] = [];
+    const files = failing((operation, path) => {
+      if (["write", "sync"].includes(operation))
+        calls.push(`${operation} ${path.slice(directory.length + 1)}`);
+      return false;
+    });
+    const again = await JournalLog.open({ files, directory, onFault: (error) => faults.push(error) });
+    await again.recover(IDENTITY, () => undefined);
+    assert.deepEqual(calls, [`write ${segmentName(1)}`, `sync ${segmentName(1)}`]);
+    await again.close(false);
+    assert.ok(bytes > SEGMENT_HEADER_BYTES);
+    assert.deepEqual(await versions(), [1, 2, 3]);
+  });
+
+  test("does not remove a new file for an old one of its number", async () => {
+    await (await begun()).close(false);
+    // It was being made when a crash came.
+    writeFileSync(join(directory, segmentName(2)), "");
+    let isLying = true;
+    const files: JournalFiles = {
+      ...nodeFiles,
+      async remove(path) {
+        await nodeFiles.remove(path);
+        if (isLying) throw new Error("EIO, though it is gone");
+      },
+    };
+    const log = await begun(files);
+    isLying = false;
+    await append(log, 1);
+    await log.rotate(true);
+    assert.deepEqual(segments(), [1, 2, 3]);
+    await log.close(false);
+    assert.deepEqual(await versions(), [1]);
+  });
+});
 
 describe("each operation failing in turn", () => {
   test.each(["once", "for ever"])("%s: what was synced is there, and nothing out of order", async (how) => {
