@@ -46,11 +46,14 @@ interface Segment {
   isSynced: boolean;
 }
 
+/** Long enough that the few syncs of a new segment do not count, short enough that much can go with each. */
+export const SEGMENT_BYTES = 16 * 1024 * 1024;
+
 export interface JournalLogOptions {
   readonly files: JournalFiles;
   readonly directory: string;
-  /** A segment is left for the next one past this length; groups are never cut for it. */
-  readonly segmentBytes: number;
+  /** A segment is left for the next one past this length; groups are never cut for it. Default `SEGMENT_BYTES`. */
+  readonly segmentBytes?: number;
   /** Told of failures that cost nothing, such as a file that could not be removed. */
   readonly onFault: (error: Error) => void;
 }
@@ -128,7 +131,7 @@ export class JournalLog {
   }
 
   get isSegmentFull(): boolean {
-    return this.#current.bytes >= this.#options.segmentBytes;
+    return this.#current.bytes >= (this.#options.segmentBytes ?? SEGMENT_BYTES);
   }
 
   get failure(): Error | undefined {
@@ -216,6 +219,13 @@ export class JournalLog {
     return this.#segments.find(({ upTo }) => upTo > version)?.number ?? this.#current.number;
   }
 
+  /** After a failure, when nothing of the journal is needed any more: its files go, so that no opening reads them again. */
+  async abandon(): Promise<void> {
+    const numbers = this.#segments.map(({ number }) => number);
+    this.#segments = [];
+    await this.#files.removeJournal(numbers);
+  }
+
   /** Closes the file and lets the lock go; removes everything first when nothing of it is needed any more. */
   async close(isEmptied: boolean): Promise<void> {
     try {
@@ -234,12 +244,9 @@ export class JournalLog {
   /** After a failure the files themselves go: no new segment can be made to say that they are obsolete. */
   async #empty(): Promise<void> {
     if (this.#segments.length === 0 || this.#file === undefined) return;
-    if (this.#failure === undefined) {
-      const isEmpty = this.#segments.length === 1 && this.#current.bytes === SEGMENT_HEADER_BYTES;
-      if (!isEmpty) await this.rotate(false, this.#current.number + 1);
-      return;
-    }
-    await this.#files.removeJournal(this.#segments.map(({ number }) => number));
+    if (this.#failure !== undefined) return this.abandon();
+    const isEmpty = this.#segments.length === 1 && this.#current.bytes === SEGMENT_HEADER_BYTES;
+    if (!isEmpty) await this.rotate(false, this.#current.number + 1);
   }
 
   /**
@@ -248,6 +255,7 @@ export class JournalLog {
    * written whole before it stays, as without syncs nothing else was promised.
    */
   async #forgetUnsynced(): Promise<void> {
+    if (this.#segments.length === 0) return;
     try {
       await this.#file?.truncate(this.#hasSyncFailed ? this.#syncedBytes : this.#current.bytes);
     } catch (error) {

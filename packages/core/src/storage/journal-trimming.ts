@@ -14,6 +14,7 @@
 import type { GroupCommit } from "../journal/group-commit.js";
 import type { JournalLog } from "../journal/journal-log.js";
 import type { Dead } from "../queue/dead-letters.js";
+import { asError } from "../thrown.js";
 import type { JournalLine, Note } from "./journal-line.js";
 import type { ResolvedJournalOptions } from "./journal-options.js";
 import type { JournaledOwner } from "./journaling.js";
@@ -26,6 +27,9 @@ export interface JournalTrimmingParts {
   readonly commit: GroupCommit;
   readonly line: JournalLine;
   readonly options: ResolvedJournalOptions;
+  /** The last version issued. */
+  lastVersion(): number;
+  onFault(error: Error): void;
 }
 
 export class JournalTrimming {
@@ -78,13 +82,30 @@ export class JournalTrimming {
   /** W of the backend or the worker may have risen. */
   settled(): void {
     const { log } = this.#parts;
-    if (log.segmentCount < 2 || this.#isStopped || this.#releasing !== undefined || log.failure !== undefined)
-      return;
-    if (!this.#isCompacting && log.firstAfter(this.#owner.settledUpTo()) > this.floor) {
+    if (this.#isStopped || this.#releasing !== undefined || this.#isCompacting) return;
+    if (log.failure !== undefined) return this.#abandonOnceSettled();
+    if (log.segmentCount > 1 && log.firstAfter(this.#owner.settledUpTo()) > this.floor) {
       this.#releasing = this.#release().finally(() => {
         this.#releasing = undefined;
       });
     }
+  }
+
+  /**
+   * After a failure the backend gets ahead of the journal: once it has everything, the journal must not be read again, for
+   * it may hold puts of what has been deleted since.
+   */
+  #abandonOnceSettled(): void {
+    const { log, lastVersion, onFault } = this.#parts;
+    const hasLetters = [...this.#owner.letters()].length > 0;
+    if (log.segmentCount === 0 || hasLetters || this.#owner.settledUpTo() < lastVersion()) return;
+    this.#releasing = this.#owner
+      .syncBackend()
+      .then(() => log.abandon())
+      .catch((error: unknown) => onFault(asError(error)))
+      .finally(() => {
+        this.#releasing = undefined;
+      });
   }
 
   /** Ends what goes on by itself. */

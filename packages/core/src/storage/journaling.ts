@@ -83,7 +83,11 @@ export class Journaling implements GroupSource, BarrierOwner {
     this.#commit = new GroupCommit(log, this, { ...options, clock: store.clock });
     this.#commit.writtenUpTo = store.versions.last;
     this.#commit.syncedUpTo = store.versions.last;
-    this.#trimming = new JournalTrimming({ log, commit: this.#commit, line: this.#line, options });
+    this.#trimming = new JournalTrimming({
+      ...{ log, commit: this.#commit, line: this.#line, options },
+      lastVersion: () => this.lastVersion,
+      onFault: (error) => parts.events.emit("fault", error),
+    });
     this.barriers = new Barriers(this, true);
   }
 

@@ -4,7 +4,7 @@
  */
 
 import type { EntryVisitor } from "../journal/entry.js";
-import { JournalLog, type RecoveryReport } from "../journal/journal-log.js";
+import { JournalLog, type RecoveryReport, SEGMENT_BYTES } from "../journal/journal-log.js";
 import type { RecoveryProgress } from "../journal/recovery.js";
 import type { JournalIdentity } from "../journal/segment-header.js";
 import { WAITING } from "../memory/marks.js";
@@ -22,7 +22,6 @@ import type { Store } from "./store.js";
 import type { RestoredWork } from "./write-behind.js";
 
 /** A segment is an eighth of the journal at most, so that it can be kept within its bound. */
-const SEGMENT_BYTES = 16 * 1024 * 1024;
 const SEGMENTS_LEAST = 8;
 
 /** A journal that is locked and, from `begin` on, written to. */
