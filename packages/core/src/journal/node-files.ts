@@ -9,11 +9,12 @@ const FLAGS = { read: "r", create: "wx+", change: "r+" } as const;
 
 export const nodeFiles: JournalFiles = {
   async makeDirectory(directory) {
-    const made = await mkdir(directory, { recursive: true });
+    const whole = resolve(directory);
+    const made = await mkdir(whole, { recursive: true });
     if (made === undefined) return;
     // Each new directory is an entry of the one above it, and gone after a crash if that is not on the disk.
-    const top = dirname(made);
-    for (let path = resolve(directory); path !== top; ) {
+    const top = dirname(resolve(made));
+    for (let path = whole; path !== top; ) {
       path = dirname(path);
       await this.syncDirectory(path);
     }

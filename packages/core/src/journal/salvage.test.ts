@@ -9,7 +9,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { afterEach, beforeEach, describe, test } from "vitest";
 import { DELETE, PUT } from "./entry.js";
 import { FrameBuilder } from "./frame.js";
@@ -107,6 +107,13 @@ describe("salvage", () => {
     assert.deepEqual(await versionsOf(to), [1, 2, 3, 4, 5, 6, 7, 8]);
     await assert.rejects(versionsOf(to, { kind: "backend", storeId: "" }), { code: "LEAKDB_CORRUPTION" });
     await assert.rejects(versionsOf(to, { kind: "queue", storeId: "other" }), { code: "LEAKDB_CORRUPTION" });
+  });
+
+  test("takes relative paths, to a directory below some that do not exist", async () => {
+    const deep = relative(process.cwd(), join(to, "not", "there", "yet"));
+    const report = await salvage({ directory: relative(process.cwd(), directory), to: deep });
+    assert.equal(report.entries, 16);
+    assert.deepEqual(await versionsOf(deep), [1, 2, 3, 4, 5, 6, 7, 8]);
   });
 
   test("goes on behind damage, and says where it is", async () => {

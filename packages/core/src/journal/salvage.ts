@@ -55,7 +55,7 @@ export interface SalvageReport {
 export async function salvage({ directory, to, files = nodeFiles }: SalvageOptions): Promise<SalvageReport> {
   requireApart(directory, to);
   const lock = await files.lock(directory).catch((error: unknown) => {
-    throw asLocked(error);
+    throw lockError(error, directory);
   });
   try {
     const source = await findSource(files, directory);
@@ -227,8 +227,13 @@ async function requireEmpty(files: JournalFiles, directory: string): Promise<voi
   throw new LeakDBError("LEAKDB_OPEN_FAILED", message, { retryable: false });
 }
 
-/** The lock throws as adapters do. */
-function asLocked(error: unknown): unknown {
-  const { code, message } = error as { code?: unknown; message: string };
-  return code === "LEAKDB_LOCKED" ? new LeakDBError(code, message, { cause: error }) : error;
+/** The lock throws as adapters do, or as the file system does. */
+function lockError(cause: unknown, directory: string): unknown {
+  const { code, message } = cause as { code?: unknown; message: string };
+  if (code === "LEAKDB_LOCKED") return new LeakDBError(code, message, { cause });
+  if (code !== "ENOENT") return cause;
+  return new LeakDBError("LEAKDB_OPEN_FAILED", `salvage from ${directory}: there is no such directory`, {
+    cause,
+    retryable: false,
+  });
 }
