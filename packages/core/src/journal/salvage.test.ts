@@ -249,7 +249,7 @@ describe("salvage refuses", () => {
   });
 
   test("where there is no journal, or no sound header in it", async () => {
-    await assert.rejects(salvage({ directory: join(home, "nowhere"), to }), { code: "ENOENT" });
+    await assert.rejects(salvage({ directory: join(home, "nowhere"), to }), { code: "LEAKDB_OPEN_FAILED" });
     for (const number of [1, 2, 3]) change(number, (bytes) => bytes.fill(0, 0, 50));
     await assert.rejects(salvage({ directory, to }), { code: "LEAKDB_CORRUPTION", message: /sound header/ });
     for (const number of [1, 2, 3]) rmSync(join(directory, segmentName(number)));
