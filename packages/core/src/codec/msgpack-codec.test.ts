@@ -510,3 +510,27 @@ describe("msgpackCodec's bytes", () => {
     expect([back.before, codec.decode(back.inner), back.after]).toEqual([1, { deep: true }, 2]);
   });
 });
+
+describe("encodeInto", () => {
+  it("writes the bytes of encode where it is told to, and nothing elsewhere", () => {
+    fc.assert(
+      fc.property(anyValue, fc.nat(20), (value, start) => {
+        const bytes = codec.encode(value);
+        const target = new Uint8Array(start + bytes.length + 5).fill(0xa5);
+        expect(codec.encodeInto?.(value, target, start)).toBe(start + bytes.length);
+        expect(target.subarray(start, start + bytes.length)).toEqual(new Uint8Array(bytes));
+        expect([...target.subarray(0, start), ...target.subarray(start + bytes.length)]).toEqual(
+          new Array(start + 5).fill(0xa5),
+        );
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  it("answers -1 where there is no room, and throws what encode throws", () => {
+    const bytes = codec.encode({ a: "text" });
+    expect(codec.encodeInto?.({ a: "text" }, new Uint8Array(bytes.length), 0)).toBe(bytes.length);
+    expect(codec.encodeInto?.({ a: "text" }, new Uint8Array(bytes.length), 1)).toBe(-1);
+    expect(() => codec.encodeInto?.({ a: () => 1 }, new Uint8Array(100), 0)).toThrow(/function/);
+  });
+});
