@@ -43,9 +43,9 @@ export interface GroupCommitOptions {
 }
 
 /** Encoding goes on for this long before other work has its turn. */
-const SLICE_MS = 1;
+const SLICE_MS = 2;
 /** A group that does not end, since others write faster than it is filled, gets longer slices: this much a slice. */
-const SLICE_GROWTH_MS = 1 / 32;
+const SLICE_GROWTH_MS = 1 / 4;
 
 export class GroupCommit {
   readonly #log: JournalLog;

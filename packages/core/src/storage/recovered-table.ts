@@ -144,9 +144,9 @@ export class RecoveredTable {
     // What has expired is sent as a delete of its version: the backend may hold an older state that has not.
     if (expiresAt !== 0 && expiresAt <= this.#store.clock.now()) return this.#delete(key, version);
     if (this.#isOld(key, version)) return;
-    this.#deletes.delete(key);
+    if (this.#deletes.size > 0) this.#deletes.delete(key);
     if (expiresAt !== 0 && this.#isBehind) this.#expiring.set(key, version);
-    else this.#expiring.delete(key);
+    else if (this.#expiring.size > 0) this.#expiring.delete(key);
     const stored = this.#store.fromJournal(value, key);
     const known = this.#table.find(key);
     this.#table.put(known >= 0 ? known : this.#table.insert(key), stored, version, expiresAt);
