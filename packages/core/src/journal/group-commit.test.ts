@@ -219,7 +219,7 @@ describe("always", () => {
     values.afterSlice = (sliceMs) => {
       slices.push(sliceMs);
       // They write as fast as a first slice takes it off, until slices have grown by half.
-      values.perSlice = Math.floor(10 * sliceMs * 2);
+      values.perSlice = Math.floor((10 * sliceMs) / (slices[0] as number));
       values.note(15);
     };
     values.note(50);
