@@ -4,7 +4,7 @@
  */
 
 import { DefaultStorage, PersistentQueueStorage, PersistentStorage, QueueStorage } from "@leakdb/core";
-import { ManualClock } from "@leakdb/testkit";
+import { ManualClock, SimulatedDisk } from "@leakdb/testkit";
 import fc from "fast-check";
 import { afterAll, test } from "vitest";
 import { BACKENDS, type Backend, stopServers } from "../src/metamorphic/backends.js";
@@ -27,7 +27,7 @@ interface Ending {
 
 afterAll(stopServers);
 
-type Open = (backend: Backend, clock: ManualClock) => Promise<AnyStorage>;
+type Open = (backend: Backend, clock: ManualClock, disk: SimulatedDisk) => Promise<AnyStorage>;
 
 const PERSISTENT: Readonly<Record<string, Open>> = {
   "write-behind": (backend, clock) =>
@@ -41,13 +41,30 @@ const PERSISTENT: Readonly<Record<string, Open>> = {
       batchMax: 3,
       maxSize: 2,
     }),
+  "write-behind with a journal": (backend, clock, disk) =>
+    PersistentQueueStorage.open<unknown>({ adapter: backend.adapter(), clock, journal: journalOn(disk) }),
   "write-through": (backend, clock) => PersistentStorage.open<unknown>({ adapter: backend.adapter(), clock }),
 };
+
+/** Small enough that segments come and go. */
+function journalOn(disk: SimulatedDisk) {
+  return { directory: "/journal", maxBytes: 1024 * 1024, files: disk.files };
+}
 
 function endOf(history: readonly Command[]): number {
   const passedMs = history.reduce((sum, command) => sum + (command.op === "advance" ? command.ms : 0), 0);
   return START_MS + passedMs + SETTLING_MS;
 }
+
+const openJournaled: Open = (_backend, clock, disk) =>
+  DefaultStorage.open<unknown>({ clock, journal: journalOn(disk) });
+
+const NO_BACKEND: Backend = {
+  adapter: () => {
+    throw new Error("there is no backend");
+  },
+  dispose: () => undefined,
+};
 
 function contentsAt(storage: AnyStorage, clock: ManualClock, nowMs: number): string[] {
   if (clock.now() > nowMs) throw new Error(`it took more than ${SETTLING_MS} ms of the clock to settle`);
@@ -80,12 +97,13 @@ async function endOn(
   history: readonly Command[],
 ): Promise<Ending[]> {
   const clock = new ManualClock(START_MS);
-  const storage = await open(backend, clock);
+  const disk = new SimulatedDisk();
+  const storage = await open(backend, clock, disk);
   const outcomes = await carryOut(history, storage, clock);
   await lettingTimePass(clock, storage.flush({ timeout: Number.POSITIVE_INFINITY }));
   const flushed = contentsAt(storage, clock, endOf(history));
   await lettingTimePass(clock, storage.close());
-  const again = await open(backend, clock);
+  const again = await open(backend, clock, disk);
   // The close took its time as well, on a clock that had been set to the end.
   clock.set(endOf(history));
   const reopened = contentsOf(again);
@@ -117,6 +135,7 @@ test.each(Object.keys(BACKENDS))(
   async (backendName) => {
     const property = fc.asyncProperty(histories(), async (history) => {
       const endings = await endInMemory(history);
+      endings.push(...(await endOn("DefaultStorage with a journal", openJournaled, NO_BACKEND, history)));
       for (const [name, open] of Object.entries(PERSISTENT)) {
         const backend = await (BACKENDS[backendName] as () => Promise<Backend> | Backend)();
         try {
