@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { rm } from "node:fs/promises";
-import { isLeakDBError, PersistentQueueStorage } from "@leakdb/core";
+import { isLeakDBError, type JournalOptions, PersistentQueueStorage, salvage } from "@leakdb/core";
 import { sqlite } from "@leakdb/sqlite";
 
 interface Session {
@@ -33,11 +33,16 @@ assert.throws(
   (error) => isLeakDBError(error) && error.code === "LEAKDB_CLOSED",
 );
 
+const journal: JournalOptions = { directory: "typescript.journal", sync: "always" };
 {
-  await using third = await PersistentQueueStorage.open<Session>({ adapter: sqlite({ filename }) });
+  await using third = await PersistentQueueStorage.open<Session>({ adapter: sqlite({ filename }), journal });
   assert.equal(third.has("session:2"), false);
+  await third.persisted(third.set("session:3", session), "journaled");
+  assert.equal(third.stats().journal?.failure, undefined);
 }
-await rm(filename);
+const { damaged, missing } = await salvage({ directory: journal.directory, to: "typescript.salvaged" });
+assert.deepEqual([...damaged, ...missing], []);
+for (const path of [filename, journal.directory, "typescript.salvaged"]) await rm(path, { recursive: true });
 
 /** Never called: that it does not compile is the test. */
 export function storeNumber(sessions: PersistentQueueStorage<Session>): number {
