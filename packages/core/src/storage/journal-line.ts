@@ -72,6 +72,18 @@ export class JournalLine {
     this.#parts = parts;
   }
 
+  /** Those, and the clears that wait. */
+  get unsyncedRemovals(): {
+    readonly type: "delete" | "clear";
+    readonly key: string;
+    readonly version: number;
+  }[] {
+    const waiting = this.#items.flatMap(({ type, key, version }) =>
+      type === "put" ? [] : [{ type, key, version }],
+    );
+    return [...this.removals, ...waiting];
+  }
+
   /** Mutations that wait. */
   get length(): number {
     return this.#slots.length + this.#items.length;

@@ -6,6 +6,7 @@
 
 import type { Clock } from "../clock.js";
 import type { LeakDBError } from "../errors.js";
+import { markedSlots } from "../memory/marked-slots.js";
 import { JOURNALING } from "../memory/marks.js";
 import type { Table } from "../memory/table.js";
 import { Backpressure } from "../queue/backpressure.js";
@@ -108,12 +109,16 @@ export class JournalOnly implements Intake, Pipeline, JournaledOwner {
   unwritten(): Item[] {
     const items = [...this.#deadLetters.standing()].map(({ item }) => item);
     const upTo = this.#journal.storedUpTo();
+    // All of it has been journaled, as after most closes: no walk over the table.
+    if (upTo >= this.#journal.lastVersion) return items;
+    const known = new Set(items.map(({ key }) => key));
     for (const slot of this.#table.slots()) {
-      if (
-        this.#table.version(slot) > upTo &&
-        this.#deadLetters.covered(Infinity, this.#table.key(slot)).length === 0
-      )
+      if (this.#table.version(slot) > upTo && !known.has(this.#table.key(slot)))
         items.push(this.#itemOf(slot, "put"));
+    }
+    // Tombstones that the journal did not come to any more.
+    for (const slot of markedSlots(this.#table, JOURNALING)) {
+      if (this.#table.value(slot) === undefined) items.push(this.#itemOf(slot, "delete"));
     }
     for (const { type, key, version } of this.#journal.unsyncedRemovals)
       items.push(newItem({ type, key, version, value: undefined, expiresAt: 0, date: dateOf(version) }));

@@ -205,7 +205,7 @@ export class Journaling implements GroupSource, BarrierOwner {
 
   /** What was made since the last sync and is in no row of the table: deletes and clears. */
   get unsyncedRemovals(): readonly { type: "delete" | "clear"; key: string; version: number }[] {
-    return this.#line.removals;
+    return this.#line.unsyncedRemovals;
   }
 
   // As the source of the groups.
