@@ -3,7 +3,7 @@
 import { parseArgs } from "node:util";
 
 export interface BenchOptions {
-  /** Names of the workloads to run, in this order; `undefined` for all. */
+  /** Names of the workloads to run, in this order; `undefined` for all but the optional ones. */
   readonly workloads: readonly string[] | undefined;
   /** Sizes of the stores, rising. The single-size workloads take the largest, or less where more tells nothing. */
   readonly entries: readonly number[];
@@ -22,7 +22,8 @@ export const HELP = `
 
   npm run bench -- [options]
 
-    --workloads <a,b>   only these: get-set, fill, sustained, hot-keys, loop-delay, opening, memory, stalls
+    --workloads <a,b>   only these: get-set, fill, sustained, hot-keys, loop-delay, opening, memory, stalls;
+                        and by name alone: journal-acks, journal-set, journal-recovery, journal-disk
     --entries <n,n>     sizes of the stores                    (1000,100000,1000000)
     --repeats <n>       pairs to measure; costly rows make fewer   (7)
     --full              stalls while filling to 10 million     (to the largest of --entries)

@@ -17,6 +17,10 @@ function settingsOf({ entries, repeats, isFull, isQuick }: BenchOptions): BenchS
   return { entries, entriesMax: entries.at(-1) ?? 1, repeats, repeatsCostly, isFull, isQuick };
 }
 
+function defaultNames(): string[] {
+  return WORKLOADS.filter(({ isOptional }) => isOptional !== true).map(({ name }) => name);
+}
+
 function machine(): string {
   const load = loadavg().map((average) => average.toFixed(2));
   return `Node ${process.version}, ${availableParallelism()} x ${cpus()[0]?.model ?? "unknown"}, load average ${load.join(" ")}`;
@@ -39,7 +43,7 @@ async function runWorkload(
 
 async function run(options: BenchOptions, directory: string): Promise<void> {
   const settings = settingsOf(options);
-  const names = options.workloads ?? WORKLOADS.map((workload) => workload.name);
+  const names = options.workloads ?? defaultNames();
   const before = machine();
   process.stdout.write(`LeakDB benchmark\n  ${before}\n`);
   const rows: Row[] = [];

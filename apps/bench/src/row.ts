@@ -6,7 +6,7 @@ import { median, pairwiseRatios, type Spread, spreadOf } from "./statistics.js";
 export type Target = { readonly atLeast: number } | { readonly atMost: number };
 
 /** What the figure and both sides are counted in. */
-export type Unit = "ops/s" | "ms" | "bytes";
+export type Unit = "ops/s" | "ms" | "µs" | "bytes";
 
 export interface Row {
   readonly workload: string;

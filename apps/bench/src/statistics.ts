@@ -30,3 +30,10 @@ export function pairwiseRatios(ours: readonly number[], peers: readonly number[]
   if (ours.length !== peers.length) throw new RangeError("pairs need as many values on both sides");
   return ours.map((value, index) => value / (peers[index] as number));
 }
+
+/** The value that a fraction of them does not exceed, by nearest rank. @throws RangeError for no values */
+export function percentile(sorted: ArrayLike<number>, fraction: number): number {
+  if (sorted.length === 0) throw new RangeError("a percentile of nothing");
+  const rank = Math.ceil(fraction * sorted.length);
+  return sorted[Math.min(sorted.length, Math.max(1, rank)) - 1] as number;
+}

@@ -52,9 +52,12 @@ export function closingTable(rows: readonly Row[]): string {
 }
 
 function amount(value: number, unit: Unit): string {
-  if (unit === "ops/s")
-    return value >= 1e6 ? `${(value / 1e6).toFixed(2)} M/s` : `${(value / 1e3).toFixed(0)} k/s`;
-  return unit === "ms" ? `${value.toFixed(1)} ms` : `${value.toFixed(1)} B`;
+  if (unit === "ops/s") {
+    if (value >= 1e6) return `${(value / 1e6).toFixed(2)} M/s`;
+    return `${(value / 1e3).toFixed(value < 1e4 ? 1 : 0)} k/s`;
+  }
+  if (unit === "bytes") return `${value.toFixed(1)} B`;
+  return `${value.toFixed(value < 10 ? 2 : 1)} ${unit}`;
 }
 
 function figureText(row: Row, value: number): string {

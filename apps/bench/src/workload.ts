@@ -27,6 +27,8 @@ export interface Workload<Params = never, Result = unknown> {
   readonly name: string;
   /** One line that says what is measured. */
   readonly title: string;
+  /** Runs when asked for by name alone, for the time that it takes. */
+  readonly isOptional?: boolean;
   run(settings: BenchSettings, inChild: InChild<Params, Result>): Promise<Row[]>;
   /** `directory` is empty, and removed afterwards. Parameters and result cross between processes as JSON. */
   measure(params: Params, directory: string): Promise<Result>;

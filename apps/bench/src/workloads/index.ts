@@ -4,6 +4,7 @@ import type { Workload } from "../workload.js";
 import { fill } from "./fill.js";
 import { getSet } from "./get-set.js";
 import { hotKeys } from "./hot-keys.js";
+import { journalAcks } from "./journal-acks.js";
 import { loopDelay } from "./loop-delay.js";
 import { memory } from "./memory.js";
 import { opening } from "./opening.js";
@@ -22,4 +23,5 @@ export const WORKLOADS = [
   opening,
   memory,
   stalls,
+  journalAcks,
 ] as unknown as readonly AnyWorkload[];
