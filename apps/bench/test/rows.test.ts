@@ -57,3 +57,12 @@ test("the closing table has every row with a target, and no other", () => {
   expect(lines[1]).toMatch(/get: write-behind, 1k, Map +0\.80 x +0\.70 – 0\.90 +>= 0\.7 +met$/);
   expect(lines[2]).toMatch(/longest stall: filling to 1M +101\.0 ms +99\.0 – 120\.0 +<= 100 ms +NOT MET$/);
 });
+
+test("small rates and times keep the digits that tell them apart", () => {
+  const small = (unit: "ops/s" | "ms" | "µs", ours: number) =>
+    workloadTable([valueRow({ workload: "w", label: "l", unit, ours: [ours] })]);
+  expect(small("ops/s", 2_740)).toContain("2.7 k/s");
+  expect(small("ops/s", 27_400)).toContain("27 k/s");
+  expect(small("ms", 0.344)).toContain("0.34 ms");
+  expect(small("µs", 12.34)).toContain("12.3 µs");
+});

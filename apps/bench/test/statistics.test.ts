@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { median, pairwiseRatios, spreadOf } from "../src/statistics.js";
+import { median, pairwiseRatios, percentile, spreadOf } from "../src/statistics.js";
 
 test("the median of an odd number of values is the middle one, of an even number the mean of two", () => {
   expect(median([9, 1, 5])).toBe(5);
@@ -26,4 +26,15 @@ test("ratios are of pairs, so a slow moment of the machine cancels out", () => {
   const ratios = pairwiseRatios([100, 50, 100], [200, 100, 200]);
   expect(ratios).toEqual([0.5, 0.5, 0.5]);
   expect(() => pairwiseRatios([1], [])).toThrow(RangeError);
+});
+
+test("a percentile is the least value that so many do not exceed", () => {
+  const sorted = Float64Array.from({ length: 1_000 }, (_, index) => index + 1);
+  expect(percentile(sorted, 0.5)).toBe(500);
+  expect(percentile(sorted, 0.99)).toBe(990);
+  expect(percentile(sorted, 0.999)).toBe(999);
+  expect(percentile(sorted, 1)).toBe(1_000);
+  expect(percentile([7], 0.5)).toBe(7);
+  expect(percentile([1, 2], 0)).toBe(1);
+  expect(() => percentile([], 0.5)).toThrow(RangeError);
 });

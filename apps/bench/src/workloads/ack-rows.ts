@@ -1,8 +1,8 @@
 /** The rows of `journal-acks`: which contestants meet where, and what is compared with what. Pure. */
 
 import type { AckContestantName } from "../contestants/acks/index.js";
+import { countText } from "../count-text.js";
 import { type Row, ratioRow, type Target } from "../row.js";
-import { countText } from "./memory-rows.js";
 
 /** Contestants that take turns at one load. */
 export interface AckCase {

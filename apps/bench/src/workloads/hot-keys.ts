@@ -6,10 +6,10 @@
 import { DefaultStorage } from "@leakdb/core";
 import { BareSqlite } from "../contestants/bare-sqlite.js";
 import { newFilename, openWriteBehind } from "../contestants/write-behind.js";
+import { countText } from "../count-text.js";
 import { type BenchValue, keysOf, valuesOf } from "../records.js";
 import { type Row, ratioRow } from "../row.js";
 import { type BenchSettings, type InChild, nextTurn, verify, type Workload } from "../workload.js";
-import { countText } from "./memory-rows.js";
 
 interface Params {
   readonly sets: number;

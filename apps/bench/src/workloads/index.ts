@@ -5,6 +5,9 @@ import { fill } from "./fill.js";
 import { getSet } from "./get-set.js";
 import { hotKeys } from "./hot-keys.js";
 import { journalAcks } from "./journal-acks.js";
+import { journalDisk } from "./journal-disk.js";
+import { journalRecovery } from "./journal-recovery.js";
+import { journalSet } from "./journal-set.js";
 import { loopDelay } from "./loop-delay.js";
 import { memory } from "./memory.js";
 import { opening } from "./opening.js";
@@ -24,4 +27,7 @@ export const WORKLOADS = [
   memory,
   stalls,
   journalAcks,
+  journalSet,
+  journalRecovery,
+  journalDisk,
 ] as unknown as readonly AnyWorkload[];

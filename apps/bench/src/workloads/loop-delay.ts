@@ -10,10 +10,10 @@
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { setTimeout as pause } from "node:timers/promises";
 import { newFilename, openWriteBehind } from "../contestants/write-behind.js";
+import { countText } from "../count-text.js";
 import { keysOf, recordValue } from "../records.js";
 import { type Row, valueRow } from "../row.js";
 import { type BenchSettings, type InChild, nextTurn, verify, type Workload } from "../workload.js";
-import { countText } from "./memory-rows.js";
 
 interface Params {
   readonly entries: number;

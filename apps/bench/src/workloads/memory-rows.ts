@@ -1,6 +1,7 @@
 /** What the in-memory workloads share: how rates of several contestants become rows with their targets. */
 
 import { type Side, sideLabel } from "../contestants/index.js";
+import { countText } from "../count-text.js";
 import { type Row, ratioRow, type Target } from "../row.js";
 import type { BenchSettings } from "../workload.js";
 
@@ -43,11 +44,6 @@ export function roundsOf(settings: BenchSettings, entries: number, side: Side): 
 
 export function entriesLabel(side: Side, entries: number): string {
   return `${sideLabel(side)}, ${countText(entries)}`;
-}
-
-export function countText(count: number): string {
-  if (count >= 1e6) return `${count / 1e6}M`;
-  return count >= 1e3 ? `${count / 1e3}k` : String(count);
 }
 
 export function getTarget(peer: string, entries: number): Target | undefined {

@@ -9,6 +9,7 @@ import { makeDefaultStorage } from "../contestants/default-storage.js";
 import { makeLruCache } from "../contestants/lru-cache.js";
 import { makeMap } from "../contestants/map.js";
 import { makeWriteBehind } from "../contestants/write-behind.js";
+import { countText } from "../count-text.js";
 import { recordKey, recordValue } from "../records.js";
 import { type Row, valueRow } from "../row.js";
 import {
@@ -19,7 +20,6 @@ import {
   verify,
   type Workload,
 } from "../workload.js";
-import { countText } from "./memory-rows.js";
 
 const MAKERS = {
   "write-behind": makeWriteBehind,

@@ -6,10 +6,10 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { BACKENDS, type Backend, type BackendName, startedBackend } from "../contestants/backend.js";
+import { countText } from "../count-text.js";
 import { type BenchValue, keysOf, valuesOf } from "../records.js";
 import { type Row, ratioRow } from "../row.js";
 import { type BenchSettings, type InChild, verify, type Workload } from "../workload.js";
-import { countText } from "./memory-rows.js";
 
 interface Params {
   readonly backend: BackendName;

@@ -6,10 +6,10 @@
  */
 
 import { newFilename, openWriteBehind } from "../contestants/write-behind.js";
+import { countText } from "../count-text.js";
 import { type BenchValue, recordKey, recordValue } from "../records.js";
 import { type Row, valueRow } from "../row.js";
 import { type BenchSettings, type InChild, nextTurn, verify, type Workload } from "../workload.js";
-import { countText } from "./memory-rows.js";
 
 interface Params {
   readonly contestant: "write-behind" | "Map";

@@ -6,10 +6,10 @@
 
 import { BACKENDS, type Backend, type BackendName } from "../contestants/backend.js";
 import { newFilename } from "../contestants/write-behind.js";
+import { countText } from "../count-text.js";
 import { type BenchValue, type KeyOrder, keysOf, valuesOf } from "../records.js";
 import { type Row, ratioRow } from "../row.js";
 import { type BenchSettings, type InChild, nextTurn, verify, type Workload } from "../workload.js";
-import { countText } from "./memory-rows.js";
 
 interface Params {
   readonly backend: BackendName;

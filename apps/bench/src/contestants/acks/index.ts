@@ -2,15 +2,15 @@
 
 import type { MakeAckContestant } from "./ack-contestant.js";
 import { makeBareAppend } from "./bare-append.js";
-import { makeJournaledDefault, makeJournaledLmdb, makeJournaledSqlite } from "./journaled-storages.js";
+import { makeJournaled } from "./journaled-storage.js";
 import { makeLmdbPuts, makeLmdbPutsFlushed } from "./lmdb-puts.js";
 import { makeRedisSets } from "./redis-sets.js";
 import { makeSqliteCommitEach, makeSqliteCommitTurn } from "./sqlite-commits.js";
 
 export const ACK_CONTESTANTS = {
-  DefaultStorage: makeJournaledDefault,
-  "write-behind SQLite": makeJournaledSqlite,
-  "write-behind LMDB": makeJournaledLmdb,
+  DefaultStorage: makeJournaled("DefaultStorage"),
+  "write-behind SQLite": makeJournaled("write-behind SQLite"),
+  "write-behind LMDB": makeJournaled("write-behind LMDB"),
   "bare append": makeBareAppend,
   lmdb: makeLmdbPuts,
   "lmdb, put().flushed": makeLmdbPutsFlushed,
