@@ -47,6 +47,8 @@ class Values implements GroupSource {
   lastVersion = 0;
   floor = 1;
   reachedCount = 0;
+  /** Called when W may have risen. */
+  onRisen: () => void = () => undefined;
   failure: Error | undefined;
   valueBytes = 4;
   /** Entries a call of `fill` adds at most: as if its slice were over then. */
@@ -76,6 +78,10 @@ class Values implements GroupSource {
       frame.add(PUT, `k${version}`, version, 0, new Uint8Array(this.valueBytes));
     }
     return true;
+  }
+
+  risen(): void {
+    this.onRisen();
   }
 
   reached(): void {
@@ -362,10 +368,14 @@ describe("rotation", () => {
   test("comes when a segment is full", async () => {
     const [commit, log] = await started("always");
     values.valueBytes = 1024 * 1024;
+    const risen: [number, number][] = [];
+    values.onRisen = () => risen.push([commit.syncedUpTo, log.segment]);
     values.note(17);
     commit.wake();
     await commit.settle();
     assert.equal(log.segment, 2);
+    // Whoever waits goes before the new segment is made.
+    assert.deepEqual(risen[0], [17, 1]);
     assert.equal(commit.syncedUpTo, 17);
     await log.close(false);
     assert.equal((await recovered()).length, 17);

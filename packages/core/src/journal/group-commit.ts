@@ -28,7 +28,9 @@ export interface GroupSource {
   readonly lastVersion: number;
   /** Adds entries until nothing waits (true), the frame is full, or `sliceMs` are over (false). */
   fill(frame: FrameBuilder, sliceMs: number): boolean;
-  /** The group that `fill` ended has been written, or written and synced, and W may have risen. */
+  /** W may have risen: whoever waits for it goes, before anything else that takes time is done. */
+  risen(): void;
+  /** The group that `fill` ended has been written, or written and synced, and a new segment begun if one was due. */
   reached(): void;
   /** The journal has failed for good. */
   failed(error: Error): void;
@@ -145,9 +147,10 @@ export class GroupCommit {
       while (!this.hasFailed && (this.#source.hasWork || this.#isSyncWanted || this.#isRotationWanted)) {
         if (this.#source.hasWork) await this.#writeGroup();
         if (this.#options.sync === "always" || this.#isSyncWanted) await this.#sync();
+        this.#openGates();
+        this.#source.risen();
         if (this.#isRotationWanted || this.#log.isSegmentFull) await this.#rotate();
         this.#armTimer();
-        this.#openGates();
         this.#source.reached();
         // Whoever was let go writes again at once: that joins the next group.
         await nextTurn();
@@ -155,6 +158,7 @@ export class GroupCommit {
     } catch (error) {
       this.#source.failed(asError(error));
       this.#openGates();
+      this.#source.risen();
       this.#source.reached();
     }
     // In the same turn as the look at what is left: whoever notes something now begins anew.
@@ -203,7 +207,10 @@ export class GroupCommit {
     this.#isRotationWanted = false;
     const isSynced = this.#options.sync !== "never";
     await this.#log.rotate(isSynced, this.#source.floor);
-    if (isSynced) this.syncedUpTo = this.writtenUpTo;
+    if (!isSynced) return;
+    this.syncedUpTo = this.writtenUpTo;
+    this.#openGates();
+    this.#source.risen();
   }
 
   #armTimer(): void {

@@ -108,7 +108,7 @@ export class JournalOnly implements Intake, Pipeline, JournaledOwner {
   /** What the journal could not take: of the keys that stand the newest state, then what was removed. */
   unwritten(): Item[] {
     const items = [...this.#deadLetters.standing()].map(({ item }) => item);
-    const upTo = this.#journal.storedUpTo();
+    const upTo = this.#journal.keptUpTo;
     // All of it has been journaled, as after most closes: no walk over the table.
     if (upTo >= this.#journal.lastVersion) return items;
     const known = new Set(items.map(({ key }) => key));

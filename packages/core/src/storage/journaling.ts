@@ -226,6 +226,10 @@ export class Journaling implements GroupSource, BarrierOwner {
     return this.#line.fill(frame, sliceMs);
   }
 
+  risen(): void {
+    this.barriers.advance();
+  }
+
   reached(): void {
     const { removals } = this.#line;
     if (removals.length > 0 && !this.hasFailed) {
@@ -235,7 +239,6 @@ export class Journaling implements GroupSource, BarrierOwner {
     const { taken } = this.#line;
     this.#line.taken = 0;
     if (taken > 0) this.#owner.journaled(taken);
-    this.barriers.advance();
     this.#bound();
     this.#trimming.reached();
   }
@@ -252,6 +255,11 @@ export class Journaling implements GroupSource, BarrierOwner {
     const wayOut = "what was not journaled may be lost in a crash, until it is stored";
     this.barriers.end(new LeakDBError("LEAKDB_FLUSH_FAILED", `${message}: ${wayOut}`, { cause }));
     events.emit("fault", isLeakDBError(cause) ? cause : store.refusal());
+  }
+
+  /** Everything up to this version is in the journal as far as this journal promises: synced, or written under `"never"`. */
+  get keptUpTo(): number {
+    return this.isAwaitable ? this.storedUpTo() : this.#commit.writtenUpTo;
   }
 
   // As the owner of the barriers.
