@@ -151,6 +151,19 @@ describe("a crash", () => {
     assert.match(all, /\.x+\./);
   });
 
+  test("finds the bytes as they were written, whatever the writer did with its buffer before the sync", async () => {
+    const { disk, file } = await diskWith();
+    const buffer = Buffer.from("first");
+    await file.write(buffer, 0);
+    buffer.write("second");
+    await file.write(buffer, 5);
+    await file.sync();
+    buffer.fill("x");
+    assert.equal(textOf(disk), "firstsecon");
+    disk.crash({ unsynced: "dropped" });
+    assert.equal(textOf(disk), "firstsecon");
+  });
+
   test("names that no directory sync has saved are kept or lost, each by its lot", async () => {
     const seen = new Set<string>();
     for (let seed = 0; seed < 200; seed += 1) {

@@ -67,7 +67,9 @@ export class SimulatedFile {
   }
 
   write(serial: number, bytes: Uint8Array, position: number): void {
-    const change: Change = { type: "write", serial, safety: "unsynced", position, bytes: bytes.slice() };
+    // A copy, whatever kind of array it is: a Buffer's slice() shares its memory.
+    const copy = new Uint8Array(bytes);
+    const change: Change = { type: "write", serial, safety: "unsynced", position, bytes: copy };
     this.#changes.push(change);
     this.#seen.write(change.bytes, position);
   }
