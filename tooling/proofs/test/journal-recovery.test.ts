@@ -124,6 +124,24 @@ describe("the report", () => {
     expect((await machine.openDefault()).storage.stats().journal?.recovery.tornBytes).toBe(0);
   });
 
+  test("progress is told while the journal is read, then of the backend, each to its end", async () => {
+    const machine = new Machine();
+    const { storage } = await machine.openBehind<number>();
+    storage.setMulti({ stored: 1 });
+    await storage.flush();
+    for (let index = 0; index < 5_000; index += 1) storage.set(`key ${index}`, index);
+    await storage.flush({ level: "journaled" });
+    machine.kill();
+    const told: { phase: string; loaded: number; done: boolean }[] = [];
+    await machine.openBehind({ onProgress: (progress) => void told.push(progress) });
+    const phases = told.map(({ phase }) => phase);
+    expect(phases).toEqual([...phases].sort((a, b) => (a === b ? 0 : a === "journal" ? -1 : 1)));
+    const journal = told.filter(({ phase }) => phase === "journal").map(({ loaded }) => loaded);
+    expect(journal).toEqual([...journal].sort((a, b) => a - b));
+    expect(journal.at(-1)).toBe(5_001);
+    expect(told.at(-1)).toMatchObject({ phase: "backend", done: true });
+  });
+
   test.each(["default", "queue"] as const)(
     "the last progress of a %s storage says that all is read",
     async (kind) => {

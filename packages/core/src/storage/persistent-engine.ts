@@ -135,6 +135,7 @@ async function openParts(
         const { storeId, highVersion } = await session.open();
         const identity = { kind: "backend", storeId } as const;
         const report = await recoverJournal(opened, identity, recovered, onProgress);
+        onProgress?.({ phase: "journal", loaded: report.entries, done: false });
         recovered.endOfJournal();
         await loadAll(recovered, session, onProgress);
         store.versions.observe(highVersion);
