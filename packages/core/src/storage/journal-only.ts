@@ -55,7 +55,10 @@ export class JournalOnly implements Intake, Pipeline, JournaledOwner {
     this.backpressure = new Backpressure(bounds, () => events.emit("drain"));
     this.#deadLetters = new DeadLetters(this.backpressure, {
       noteDead: () => undefined,
-      noteDeadGone: ({ item }) => journal.forgetUnencodable(item),
+      noteDeadGone: ({ item, isRetrying }) => {
+        // One that was retried is taken up by a newer entry, or refused again, which the journal knows by itself.
+        if (!isRetrying) journal.forgetUnencodable(item);
+      },
     });
     this.#desk = new DeadLetterDesk({
       deadLetters: this.#deadLetters,
@@ -175,12 +178,15 @@ export class JournalOnly implements Intake, Pipeline, JournaledOwner {
     this.#journal.noteSlot(slot, marks);
   }
 
-  /** The key's state as it is now, which may be encodable by now. */
+  /** The key's state as it is now, which may be encodable by now; where it has left memory, a delete of its version. */
   #requeue(item: Item): void {
-    const slot = this.#table.find(item.key);
-    if (slot < 0) return;
-    const marks = this.#table.marks(slot);
-    this.#table.mark(slot, JOURNALING);
+    const table = this.#table;
+    const known = table.find(item.key);
+    const slot = known >= 0 ? known : table.insert(item.key);
+    const marks = table.marks(slot);
+    table.mark(slot, JOURNALING);
+    if (known < 0) table.remove(slot, item.version);
+    this.#journal.takeBack();
     this.notePut(slot, marks);
   }
 

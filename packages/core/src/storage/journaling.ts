@@ -125,6 +125,11 @@ export class Journaling implements GroupSource, BarrierOwner {
     this.#commit.wake();
   }
 
+  /** A state that the last version covers is noted again: whoever waits from now on waits for that as well. */
+  takeBack(): void {
+    this.#commit.syncedUpTo = Math.min(this.#commit.syncedUpTo, this.lastVersion - 1);
+  }
+
   noteItem(item: Item): void {
     this.#line.pushItem(item);
     this.#commit.wake();
