@@ -59,6 +59,8 @@ export class GroupCommit {
   #isSyncWanted = false;
   #isRotationWanted = false;
   #timer: TimerHandle;
+  /** Something was written since the last sync, be it of no version of its own: what became of items. */
+  #hasUnsyncedBytes = false;
   #gates: { readonly version: number; readonly open: () => void }[] = [];
   /** Everything up to this version has been written, and is there after a crash of the process. */
   writtenUpTo = 0;
@@ -137,7 +139,7 @@ export class GroupCommit {
   }
 
   get #isUnsynced(): boolean {
-    return this.syncedUpTo < this.writtenUpTo;
+    return this.#hasUnsyncedBytes || this.syncedUpTo < this.writtenUpTo;
   }
 
   async #run(): Promise<void> {
@@ -191,6 +193,7 @@ export class GroupCommit {
   async #append(upTo: number, isContinued: boolean): Promise<void> {
     this.bytesWritten += this.#frame.bytes;
     await this.#log.append(this.#frame, upTo, isContinued);
+    this.#hasUnsyncedBytes = true;
     this.#frame.reset();
   }
 
@@ -199,6 +202,7 @@ export class GroupCommit {
     if (!this.#isUnsynced) return;
     const upTo = this.writtenUpTo;
     await this.#log.sync();
+    this.#hasUnsyncedBytes = false;
     this.syncs += 1;
     this.syncedUpTo = upTo;
   }
@@ -208,6 +212,7 @@ export class GroupCommit {
     const isSynced = this.#options.sync !== "never";
     await this.#log.rotate(isSynced, this.#source.floor);
     if (!isSynced) return;
+    this.#hasUnsyncedBytes = false;
     this.syncedUpTo = this.writtenUpTo;
     this.#openGates();
     this.#source.risen();
