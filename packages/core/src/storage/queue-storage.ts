@@ -104,10 +104,14 @@ async function openOne<V>(
   const worker: ProcessSinkOptions["worker"] = {};
   const engine = await openQueue(options, worker, takesBatches(options, Storage.prototype));
   const opened: Opened = { engine, worker, isTaken: false };
-  const storage = new Storage<V>({ ...options, [OPENED]: opened } as QueueStorageOptions<V>);
-  if (opened.isTaken) return storage;
-  await engine.journal?.close(false);
-  throw new TypeError(
-    "the constructor of a subclass of QueueStorage must hand its options on: super(options)",
-  );
+  try {
+    const storage = new Storage<V>({ ...options, [OPENED]: opened } as QueueStorageOptions<V>);
+    if (opened.isTaken) return storage;
+    throw new TypeError(
+      "the constructor of a subclass of QueueStorage must hand its options on: super(options)",
+    );
+  } catch (error) {
+    await engine.journal?.close(false);
+    throw error;
+  }
 }
