@@ -82,6 +82,11 @@ export class GroupCommit {
     return !this.#isRunning && !this.#source.hasWork;
   }
 
+  /** Everything noted has been written, and synced unless the mode is `"never"`. */
+  get isSettled(): boolean {
+    return this.isIdle && (this.#options.sync === "never" || !this.#isUnsynced);
+  }
+
   get hasFailed(): boolean {
     return this.#log.failure !== undefined;
   }
@@ -125,9 +130,7 @@ export class GroupCommit {
 
   /** Resolves once everything noted has been written, and synced unless the mode is `"never"`, or has failed. */
   async settle(): Promise<void> {
-    while (!this.hasFailed) {
-      const isDone = !this.#source.hasWork && (this.#options.sync === "never" || !this.#isUnsynced);
-      if (isDone && !this.#isRunning) return;
+    while (!this.hasFailed && !this.isSettled) {
       this.hurry();
       this.wake();
       await this.#running;

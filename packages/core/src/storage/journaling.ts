@@ -118,6 +118,11 @@ export class Journaling implements GroupSource, BarrierOwner {
     return this.#commit.hasFailed;
   }
 
+  /** Whatever was noted is in the journal: what a close could not store is found there by the next opening. */
+  get holdsAll(): boolean {
+    return this.#commit.isSettled && !this.hasFailed && this.#line.unencodable.size === 0;
+  }
+
   /** A slot got a new state; `marks` are those it had before, JOURNALING is among those it has now. */
   noteSlot(slot: number, marks: number): void {
     if ((marks & JOURNALING) !== 0) return;

@@ -232,7 +232,7 @@ export abstract class Lifecycle<V, M extends Mode> extends View<V, M> {
     store.close();
     events.emit("close");
     if (unwritten.length === 0 && cause === undefined) return;
-    throw closeIncomplete(unwritten, cause, journal !== undefined && !journal.hasFailed);
+    throw closeIncomplete(unwritten, cause, journal?.holdsAll ?? false);
   }
 
   async #drain(pipeline: NonNullable<Engine<M>["pipeline"]>): Promise<void> {
