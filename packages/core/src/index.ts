@@ -21,7 +21,7 @@ export { type Closable, type CloseOnSignalOptions, closeOnSignal } from "./stora
 export { DefaultStorage, type DefaultStorageOptions } from "./storage/default-storage.js";
 export type { StorageEvents, StorageListener } from "./storage/events.js";
 export type { JournalOptions } from "./storage/journal-options.js";
-export type { JournalStats } from "./storage/journaling.js";
+export type { JournalStats } from "./storage/journal-stats.js";
 export type { CloseOptions, FlushOptions, PersistedOptions, WaitingOptions } from "./storage/lifecycle.js";
 export type {
   ClearOptions,

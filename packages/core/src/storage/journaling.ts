@@ -24,6 +24,7 @@ import { startWait, type WaitOptions } from "../wait.js";
 import type { Events } from "./events.js";
 import { JournalLine } from "./journal-line.js";
 import type { ResolvedJournalOptions } from "./journal-options.js";
+import type { JournalStats } from "./journal-stats.js";
 import { JournalTrimming } from "./journal-trimming.js";
 import type { Store } from "./store.js";
 
@@ -149,9 +150,8 @@ export class Journaling implements GroupSource, BarrierOwner {
   }
 
   noteDead(dead: Dead): void {
-    this.#line.pushDead(dead.item, dead.error, () => {
-      this.#letterSegments.set(dead, this.#parts.log.segment);
-    });
+    const { log } = this.#parts;
+    this.#line.pushDead(dead.item, dead.error, () => this.#letterSegments.set(dead, log.segment));
     this.#commit.wake();
   }
 
@@ -320,22 +320,6 @@ export class Journaling implements GroupSource, BarrierOwner {
     if (bytes < options.maxBytes) store.refusal = undefined;
     else store.refusal ??= () => journalFull(options.maxBytes);
   }
-}
-
-/** For `stats()`. */
-export interface JournalStats {
-  /** Of all its files. */
-  readonly bytes: number;
-  readonly segments: number;
-  /** Groups written since the opening, and how often they were synced. */
-  readonly groups: number;
-  readonly syncs: number;
-  /** Bytes of groups written since the opening. */
-  readonly bytesWritten: number;
-  /** What the opening found. */
-  readonly recovery: RecoveryReport;
-  /** Why it is not written any more, if so. */
-  readonly failure: string | undefined;
 }
 
 function journalFull(maxBytes: number): LeakDBError {

@@ -1,7 +1,7 @@
 /** Counters of a storage since it was opened, in one plain object: for logs and for a metrics endpoint. */
 
 import type { Engine } from "./engine.js";
-import type { JournalStats } from "./journaling.js";
+import type { JournalStats } from "./journal-stats.js";
 import type { Mode } from "./writer.js";
 
 export interface StorageStats {
