@@ -13,7 +13,7 @@ export type { CopyOptions, CopyProgress, CopyReport } from "./copy/copy-options.
 export { ERROR_CODES, type ErrorCode, isLeakDBError, LeakDBError } from "./errors.js";
 export type { JournalSync } from "./journal/group-commit.js";
 export type { JournalFile, JournalFiles } from "./journal/journal-files.js";
-export type { RecoveryReport } from "./journal/journal-log.js";
+export type { RecoveryReport } from "./journal/recovery-report.js";
 export { type SalvageOptions, type SalvageReport, salvage } from "./journal/salvage.js";
 export { isKey } from "./key.js";
 export type { DeadLetter, Unwritten } from "./reports.js";

@@ -16,6 +16,7 @@ import type { EntryVisitor } from "./entry.js";
 import type { FrameBuilder } from "./frame.js";
 import type { JournalFile, JournalFiles } from "./journal-files.js";
 import { findSegments, type RecoveryProgress, recover, type SegmentFile } from "./recovery.js";
+import type { RecoveryReport } from "./recovery-report.js";
 import { requireIdentity } from "./require-identity.js";
 import { SegmentFiles } from "./segment-files.js";
 import {
@@ -26,16 +27,6 @@ import {
   segmentNumber,
   storeHashOf,
 } from "./segment-header.js";
-
-export interface RecoveryReport {
-  /** Entries read. */
-  readonly entries: number;
-  /** Bytes at the end that a crash had left unfinished; never part of what was acknowledged. */
-  readonly tornBytes: number;
-  /** Bytes read. */
-  readonly bytes: number;
-  readonly durationMs: number;
-}
 
 interface Segment {
   readonly number: number;

@@ -6,8 +6,9 @@ import { afterEach, beforeEach, describe, test } from "vitest";
 import { DELETE, PUT } from "./entry.js";
 import { FRAME_HEADER_BYTES, FrameBuilder } from "./frame.js";
 import type { JournalFiles } from "./journal-files.js";
-import { JournalLog, type RecoveryReport } from "./journal-log.js";
+import { JournalLog } from "./journal-log.js";
 import { nodeFiles } from "./node-files.js";
+import type { RecoveryReport } from "./recovery-report.js";
 import { SEGMENT_HEADER_BYTES, segmentName } from "./segment-header.js";
 
 const IDENTITY = { kind: "backend", storeId: "store" } as const;

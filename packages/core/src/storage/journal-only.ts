@@ -18,7 +18,8 @@ import type { WaitOptions } from "../wait.js";
 import { DeadLetterDesk, refusalError } from "./dead-letter-desk.js";
 import type { Events } from "./events.js";
 import type { Intake } from "./intake.js";
-import type { JournaledOwner, Journaling } from "./journaling.js";
+import type { JournaledOwner } from "./journaled-owner.js";
+import type { Journaling } from "./journaling.js";
 import type { Pipeline } from "./pipeline.js";
 
 /** Waiting keys past which `needDrain` is true: as of the queue of the other storages. */

@@ -1,6 +1,6 @@
 /** What `stats()` tells of a journal. */
 
-import type { RecoveryReport } from "../journal/journal-log.js";
+import type { RecoveryReport } from "../journal/recovery-report.js";
 
 export interface JournalStats {
   /** Of all its files. */

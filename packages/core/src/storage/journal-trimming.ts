@@ -17,7 +17,7 @@ import type { Dead } from "../queue/dead-letters.js";
 import { asError } from "../thrown.js";
 import type { JournalLine, Note } from "./journal-line.js";
 import type { ResolvedJournalOptions } from "./journal-options.js";
-import type { JournaledOwner } from "./journaling.js";
+import type { JournaledOwner } from "./journaled-owner.js";
 
 /** A compaction rests until as much has been written again as it left, and at least this. */
 const COMPACTED_BYTES_MIN = 64 * 1024 * 1024;

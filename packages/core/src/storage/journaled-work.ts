@@ -7,7 +7,7 @@ import type { Backpressure } from "../queue/backpressure.js";
 import type { Dead, DeadLetters } from "../queue/dead-letters.js";
 import type { Item } from "../queue/item.js";
 import type { Lanes } from "../worker/lanes.js";
-import type { JournaledOwner } from "./journaling.js";
+import type { JournaledOwner } from "./journaled-owner.js";
 
 export interface JournaledWorkParts {
   readonly table: Table;

@@ -14,9 +14,9 @@ import type { TimerHandle } from "../clock.js";
 import { isLeakDBError, LeakDBError } from "../errors.js";
 import type { FrameBuilder } from "../journal/frame.js";
 import { GroupCommit, type GroupSource } from "../journal/group-commit.js";
-import type { JournalLog, RecoveryReport } from "../journal/journal-log.js";
+import type { JournalLog } from "../journal/journal-log.js";
+import type { RecoveryReport } from "../journal/recovery-report.js";
 import { JOURNALING } from "../memory/marks.js";
-import type { Backpressure } from "../queue/backpressure.js";
 import { type BarrierOwner, Barriers } from "../queue/barriers.js";
 import type { Dead } from "../queue/dead-letters.js";
 import type { Item } from "../queue/item.js";
@@ -26,6 +26,7 @@ import { JournalLine } from "./journal-line.js";
 import type { ResolvedJournalOptions } from "./journal-options.js";
 import type { JournalStats } from "./journal-stats.js";
 import { JournalTrimming } from "./journal-trimming.js";
+import type { JournaledOwner } from "./journaled-owner.js";
 import type { Store } from "./store.js";
 
 /** What a worker has done is written down this much later at most: what a crash delivers again is bounded by it. */
@@ -37,26 +38,6 @@ export interface JournalingParts {
   readonly store: Store;
   readonly events: Events;
   readonly recovery: RecoveryReport;
-}
-
-/** Whoever's mutations are journaled, as far as the journal must know what is still needed of them. */
-export interface JournaledOwner {
-  readonly backpressure: Backpressure;
-  /** Everything up to this version needs no journal any more, once `syncBackend` has resolved; -1 for nothing. */
-  settledUpTo(): number;
-  syncBackend(): Promise<void>;
-  /** What is still needed: slots with their newest state, items, and dead letters. */
-  liveSlots(): Iterator<number>;
-  liveItems(): Iterable<Item>;
-  letters(): Iterable<Dead>;
-  /** The newest state of the key cannot be written down. */
-  unencodable(key: string, version: number, error: Error): void;
-  /** A newer one could, or a clear of its prefix. */
-  encoded(key: string, version: number, type: Item["type"]): void;
-  /** The error for whoever waits for what could not be written down, if the owner knows more than the journal. */
-  failure(version: number, key: string | undefined): LeakDBError | undefined;
-  /** So many mutations have been taken by the journal. */
-  journaled(count: number): void;
 }
 
 export class Journaling implements GroupSource, BarrierOwner {

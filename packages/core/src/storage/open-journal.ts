@@ -4,8 +4,9 @@
  */
 
 import type { EntryVisitor } from "../journal/entry.js";
-import { JournalLog, type RecoveryReport, SEGMENT_BYTES } from "../journal/journal-log.js";
+import { JournalLog, SEGMENT_BYTES } from "../journal/journal-log.js";
 import type { RecoveryProgress } from "../journal/recovery.js";
+import type { RecoveryReport } from "../journal/recovery-report.js";
 import type { JournalIdentity } from "../journal/segment-header.js";
 import { WAITING } from "../memory/marks.js";
 import { type Item, newItem } from "../queue/item.js";
