@@ -109,7 +109,8 @@ export class WriteQueue {
   take(lane: number, upTo: number, taken: number): Item | undefined {
     if (this.#clearing !== undefined) return undefined;
     const clear = this.#clears[0];
-    const limit = clear === undefined ? upTo : Math.min(upTo, clear.firstVersion);
+    // What is tried again stands in line at the last version issued: if that is a clear's, behind the clear.
+    const limit = clear === undefined ? upTo : Math.min(upTo, clear.firstVersion - 1);
     const item = (this.#lines[lane] as Line).take(limit);
     if (item !== undefined || clear === undefined || clear.firstVersion > upTo) return item;
     return this.#takeClear(clear, lane, taken);
@@ -146,7 +147,7 @@ export class WriteQueue {
   #takeClear(clear: Item, lane: number, taken: number): Item | undefined {
     if (this.#hands.some((hands) => hands.parksBefore(clear))) return undefined;
     if (this.#clearsAlone) {
-      const isOlderWaiting = this.#lines.some((line) => line.firstVersion <= clear.firstVersion);
+      const isOlderWaiting = this.#lines.some((line) => line.firstVersion < clear.firstVersion);
       const isOtherBusy = this.#hands.some((hands, index) => index !== lane && hands.isBusy);
       if (taken > 0 || isOlderWaiting || isOtherBusy) return undefined;
       this.#clearing = clear;
