@@ -216,6 +216,8 @@ export abstract class Lifecycle<V, M extends Mode> extends View<V, M> {
     if (pipeline !== undefined) {
       // Whatever is not stored now is given back; what is in flight may still be stored, and is given back too.
       const stopped = pipeline.stop();
+      // A lane may be waiting for a backend that never comes back: it would keep all that is held here for ever.
+      session?.giveUp();
       pipeline.barriers.end(closedError());
       journal?.barriers.end(closedError());
       unwritten = pipeline.unwritten().flatMap((item: Item) => unwrittenOf(item, store));

@@ -54,6 +54,7 @@ export class AdapterSession {
   #reopening: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
   #endPause: (() => void) | undefined;
+  #isGivenUp = false;
   /** What is known of the backend since the first opening. */
   #mark: BackendMark | undefined;
   /** Another owner has the backend: what every call rejects with from then on. */
@@ -166,6 +167,12 @@ export class AdapterSession {
     return this.#closing ? undefined : this.open();
   }
 
+  /** Nothing is written any more: a reopening ends with the attempt that is under way, for better or worse. */
+  giveUp(): void {
+    this.#isGivenUp = true;
+    this.#endPause?.();
+  }
+
   /** Ends a reopening, then closes the adapter. Idempotent. */
   close(): Promise<void> {
     this.#closing ??= this.#close();
@@ -173,7 +180,7 @@ export class AdapterSession {
   }
 
   async #close(): Promise<void> {
-    this.#endPause?.();
+    this.giveUp();
     await this.#reopening;
     try {
       await this.#deadline("close", () => this.adapter.close());
@@ -206,7 +213,7 @@ export class AdapterSession {
 
   async #reopen(cause: unknown): Promise<void> {
     this.#options.onFault(asError(cause));
-    for (let failures = 1; !this.#closing; failures += 1) {
+    for (let failures = 1; !this.#isGivenUp; failures += 1) {
       try {
         await this.restart();
         return;
@@ -222,7 +229,7 @@ export class AdapterSession {
   }
 
   #pause(delayMs: number): Promise<void> {
-    if (this.#closing) return Promise.resolve();
+    if (this.#isGivenUp) return Promise.resolve();
     const { clock } = this.#options;
     return new Promise((resolve) => {
       const timer = clock.setTimeout(resolve, delayMs);
