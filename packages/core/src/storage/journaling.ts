@@ -190,6 +190,11 @@ export class Journaling implements GroupSource, BarrierOwner {
     await this.#trimming.stop();
     this.#store.clock.clearTimeout(this.#doneTimer);
     this.#writeDone();
+  /** Nothing is cut off any more. */
+  stopTrimming(): void {
+    void this.#trimming.stop();
+  }
+
     await this.#commit.settle();
     await this.#parts.log.close(isEmptied);
   }

@@ -220,6 +220,8 @@ export abstract class Lifecycle<V, M extends Mode> extends View<V, M> {
       session?.giveUp();
       pipeline.barriers.end(closedError());
       journal?.barriers.end(closedError());
+      // What is given back would count as settled, and the journal is to keep it.
+      journal?.stopTrimming();
       unwritten = pipeline.unwritten().flatMap((item: Item) => unwrittenOf(item, store));
       // What the backend has, the journal need not keep; without a backend it is all there is.
       const isEmptied =
