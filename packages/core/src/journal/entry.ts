@@ -16,7 +16,7 @@ export const CLEAR = 3;
 export const DEAD_PUT = 4;
 export const DEAD_DELETE = 5;
 export const DEAD_CLEAR = 6;
-/** The dead letter of this key and version is gone: stored after all, superseded, or discarded. */
+/** The dead letter of this key and version is gone: stored after all (a byte as its value), superseded, or discarded. */
 export const DEAD_GONE = 7;
 /** Items that the user's worker has done: `value` is their versions, 8 bytes each. */
 export const DONE = 8;

@@ -279,7 +279,8 @@ describe("a failure", () => {
     await assert.rejects(log.sync());
     failed = [];
     await log.close(true);
-    assert.deepEqual(segments(), []);
+    // A segment that says so is one step; the files of the others one by one are many.
+    assert.deepEqual(segments(), [3]);
     assert.deepEqual(await versions(), []);
   });
 

@@ -210,11 +210,27 @@ export class JournalLog {
     return this.#segments.find(({ upTo }) => upTo > version)?.number ?? this.#current.number;
   }
 
-  /** After a failure, when nothing of the journal is needed any more: its files go, so that no opening reads them again. */
+  /**
+   * After a failure, when nothing of the journal is needed any more: no opening reads it again. A new segment that says so
+   * is one step; only where the disk takes none do the files go one by one, and a crash between two of them leaves a
+   * journal whose start is missing.
+   */
   async abandon(): Promise<void> {
     const numbers = this.#segments.map(({ number }) => number);
+    const file = this.#file;
+    // What a failed write has left may be what a full disk lacks room for.
+    await this.#forgetUnsynced();
+    this.#floor = this.#current.number + 1;
+    try {
+      await this.#newSegment();
+    } catch (error) {
+      this.#options.onFault(asError(error));
+      this.#segments = [];
+      return this.#files.removeJournal(numbers);
+    }
     this.#segments = [];
-    await this.#files.removeJournal(numbers);
+    await this.#files.removeObsolete(numbers);
+    await file?.close();
   }
 
   /** Closes the file and lets the lock go; removes everything first when nothing of it is needed any more. */
@@ -232,7 +248,6 @@ export class JournalLog {
     }
   }
 
-  /** After a failure the files themselves go: no new segment can be made to say that they are obsolete. */
   async #empty(): Promise<void> {
     if (this.#segments.length === 0 || this.#file === undefined) return;
     if (this.#failure !== undefined) return this.abandon();

@@ -69,14 +69,18 @@ export class SegmentFiles {
   /**
    * Removes the journal itself, where no new segment can be made to say that it is obsolete. Oldest first, each for good
    * before the next: what is left must never hold less than it did. What could not be removed before comes first: it
-   * would be the journal, were it all that is left.
+   * would be the journal, were it all that is left. A directory that does not sync is no reason to leave half of it.
    */
   async removeJournal(numbers: readonly number[]): Promise<void> {
     const { files, directory } = this.#options;
+    let failure: Error | undefined;
     for (const number of [...this.#leftOver, ...numbers]) {
       await files.remove(this.#path(number));
-      await files.syncDirectory(directory);
+      await files.syncDirectory(directory).catch((error: unknown) => {
+        failure ??= asError(error);
+      });
     }
+    if (failure !== undefined) throw failure;
   }
 
   #path(number: number): string {
