@@ -129,7 +129,7 @@ export async function openQueue(
   if (options.journal === undefined) return queueEngineOf(parts);
   const journalOptions = resolveJournalOptions(options.journal);
   const onProgress = progressOf(options);
-  const recovered = new RecoveredItems(parts.store);
+  const recovered = new RecoveredItems(parts.store, parts.queue.coalesce);
   const journal = await openJournaling(journalOptions, parts.store, parts.events, async (opened) => {
     const report = await recoverJournal(opened, { kind: "queue", storeId: "" }, recovered, onProgress);
     onProgress?.({ phase: "journal", loaded: report.entries, done: true });

@@ -118,7 +118,7 @@ export function pendingWork(
 /** What a worker is still to get. */
 export function pendingItems(recovered: RecoveredItems, { table }: Store, coalesces: boolean): RestoredWork {
   const { letters } = recovered;
-  const all = recovered.take(coalesces);
+  const all = recovered.take();
   const clears = all.filter(({ type }) => type === "clear");
   const items = all.filter(({ type }) => type !== "clear");
   if (!coalesces) return { slots: [], clears, letters, items };

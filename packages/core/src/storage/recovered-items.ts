@@ -1,6 +1,9 @@
 /**
  * What the journal of a `QueueStorage` tells: the items that its worker has not done, in version order, and its dead
  * letters. Memory is given the state that the pending items made; what was done is not in the journal any more.
+ *
+ * Where keys coalesce, the journal has each state of a key that a group found, and the worker was given the newest
+ * alone: that speaks for the older ones, which nothing else says are done.
  */
 
 import { readDeadEntry } from "../journal/dead-entry.js";
@@ -30,11 +33,15 @@ const TYPES = {
 
 export class RecoveredItems {
   readonly #store: Store;
+  readonly #coalesces: boolean;
   readonly #pending = new Map<number, Item>();
+  /** The version of each key that is pending, or was last, where keys coalesce. */
+  readonly #newest = new Map<string, number>();
   readonly #letters = new Map<number, RecoveredLetter>();
 
-  constructor(store: Store) {
+  constructor(store: Store, coalesces: boolean) {
     this.#store = store;
+    this.#coalesces = coalesces;
   }
 
   get letters(): RecoveredLetter[] {
@@ -55,6 +62,7 @@ export class RecoveredItems {
       case PUT:
       case DELETE:
       case CLEAR:
+        if (this.#coalesces && !this.#supersedes(TYPES[kind], key, version)) return;
         this.#pending.set(version, this.#item(TYPES[kind], key, version, expiresAt, value));
         return;
       default: {
@@ -66,15 +74,28 @@ export class RecoveredItems {
     }
   }
 
-  /**
-   * The pending items, oldest first; applies them to memory. Where keys coalesce, only the newest of each key is left, and
-   * none that a later clear covers.
-   */
-  take(coalesces: boolean): Item[] {
+  /** The pending items, oldest first; applies them to memory. */
+  take(): Item[] {
     const items = [...this.#pending.values()].sort((a, b) => a.version - b.version);
     this.#pending.clear();
+    this.#newest.clear();
     for (const item of items) this.#apply(item);
-    return coalesces ? newestOf(items) : items;
+    return items;
+  }
+
+  /** What is older of the key, or below the prefix, is not pending any more. False where something newer of the key is. */
+  #supersedes(type: Item["type"], key: string, version: number): boolean {
+    if (type === "clear") {
+      for (const item of this.#pending.values())
+        if (item.version < version && item.key.startsWith(key)) this.#pending.delete(item.version);
+      return true;
+    }
+    const known = this.#newest.get(key) ?? 0;
+    // One that was retried comes again later than it was made.
+    if (known > version && this.#pending.has(known)) return false;
+    this.#pending.delete(known);
+    this.#newest.set(key, version);
+    return true;
   }
 
   #item(type: Item["type"], key: string, version: number, expiresAt: number, bytes: Buffer): Item {
@@ -93,19 +114,4 @@ export class RecoveredItems {
     if (!isGone) table.put(slot >= 0 ? slot : table.insert(key), value, version, expiresAt);
     else if (slot >= 0) table.remove(slot, version);
   }
-}
-
-function newestOf(items: readonly Item[]): Item[] {
-  const newest = new Map<string, Item>();
-  const clears: Item[] = [];
-  for (const item of items) {
-    if (item.type !== "clear") {
-      newest.delete(item.key);
-      newest.set(item.key, item);
-      continue;
-    }
-    clears.push(item);
-    for (const key of [...newest.keys()]) if (key.startsWith(item.key)) newest.delete(key);
-  }
-  return [...clears, ...newest.values()].sort((a, b) => a.version - b.version);
 }
