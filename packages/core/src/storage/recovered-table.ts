@@ -117,6 +117,10 @@ export class RecoveredTable {
       if (this.#table.version(slot) > version) return;
       // It was stored before the crash: of the same version the backend's value counts, and nothing is pending.
       this.#letters.delete(key);
+      // An expired record is not taken over: the older state that it replaced must not stay in its place.
+      const { expiresAt } = record;
+      const isExpired = expiresAt !== 0 && expiresAt <= this.#store.clock.now();
+      if (isExpired && (this.#table.marks(slot) & WAITING) !== 0) this.#table.remove(slot, version);
       this.#table.unmark(slot, WAITING);
     }
     this.#store.load(record);
