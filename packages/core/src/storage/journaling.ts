@@ -49,6 +49,7 @@ export class Journaling implements GroupSource, BarrierOwner {
   readonly barriers: Barriers;
   #owner!: JournaledOwner;
   #doneTimer: TimerHandle;
+  #endedBy: LeakDBError | undefined;
   /** Dead letters with the segment that tells of them. */
   readonly #letterSegments = new Map<Dead, number>();
 
@@ -181,6 +182,7 @@ export class Journaling implements GroupSource, BarrierOwner {
 
   /** Resolves once all that was noted has been written (and synced, unless the mode is `"never"`), or has failed. */
   settle(): Promise<void> {
+    if (this.hasFailed && version > this.#commit.writtenUpTo) throw this.#endedBy;
     return this.#commit.settle();
   }
 
@@ -249,7 +251,8 @@ export class Journaling implements GroupSource, BarrierOwner {
         { cause },
       );
     const wayOut = "what was not journaled may be lost in a crash, until it is stored";
-    this.barriers.end(new LeakDBError("LEAKDB_FLUSH_FAILED", `${message}: ${wayOut}`, { cause }));
+    this.#endedBy = new LeakDBError("LEAKDB_FLUSH_FAILED", `${message}: ${wayOut}`, { cause });
+    this.barriers.end(this.#endedBy);
     events.emit("fault", isLeakDBError(cause) ? cause : store.refusal());
   }
 
