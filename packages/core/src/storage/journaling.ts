@@ -273,8 +273,10 @@ export class Journaling implements GroupSource, BarrierOwner {
   unsettledVersion(key: string): number | undefined {
     const { table } = this.#store;
     const slot = table.find(key);
-    // Of a key that is not there, all that is known is that nothing newer than the last version is its own.
-    const version = slot < 0 ? this.lastVersion : table.version(slot);
+    // Of a key that is not there, all that is known is that nothing newer than the last version is its own: the tombstone of
+    // a dead letter that is tried again may be older than a clear.
+    const isThere = slot >= 0 && table.value(slot) !== undefined;
+    const version = isThere ? table.version(slot) : this.lastVersion;
     return version > this.storedUpTo() ? version : undefined;
   }
 
