@@ -17,7 +17,8 @@ export interface Dead {
 /** Told of each that comes to stand, and of each that goes. */
 export interface DeadLetterListener {
   noteDead(dead: Dead): void;
-  noteDeadGone(dead: Dead): void;
+  /** `isStored`: by itself, after a retry; else something newer was, or the user gave it up. */
+  noteDeadGone(dead: Dead, isStored: boolean): void;
 }
 
 export class DeadLetters {
@@ -58,32 +59,32 @@ export class DeadLetters {
   }
 
   /** True when it stood. */
-  remove(dead: Dead): boolean {
+  remove(dead: Dead, isStored = false): boolean {
     if (!this.#standing.delete(dead)) return false;
     const ofKey = this.#byKey.get(dead.item.key);
     ofKey?.delete(dead);
     if (ofKey?.size === 0) this.#byKey.delete(dead.item.key);
     this.#backpressure.deadLetters -= 1;
-    this.#listener?.noteDeadGone(dead);
+    this.#listener?.noteDeadGone(dead, isStored);
     return true;
   }
 
   /** A newer mutation of the key has been answered: older ones go. Their smallest first-dirty version, or `Infinity`. */
   removeOlder(key: string, version: number): number {
     const isOlder = ({ item }: Dead): boolean => item.type !== "clear" && item.version <= version;
-    return this.#removeAll([...(this.#byKey.get(key) ?? [])].filter(isOlder));
+    return this.#removeAll([...(this.#byKey.get(key) ?? [])].filter(isOlder), version);
   }
 
   /** A clear has been answered: it covers every older mutation of its keys, and older clears of narrower prefixes. */
   removeCleared(prefix: string, version: number): number {
     const isOlder = ({ item }: Dead): boolean => item.key.startsWith(prefix) && item.version <= version;
-    return this.#removeAll([...this.#standing].filter(isOlder));
+    return this.#removeAll([...this.#standing].filter(isOlder), version);
   }
 
-  #removeAll(dead: readonly Dead[]): number {
+  #removeAll(dead: readonly Dead[], storedVersion: number): number {
     let first = Infinity;
     for (const each of dead) {
-      this.remove(each);
+      this.remove(each, each.item.version === storedVersion);
       first = Math.min(first, each.item.firstVersion);
     }
     return first;

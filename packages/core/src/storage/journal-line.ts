@@ -26,6 +26,8 @@ const ENTRIES_PER_TIME_CHECK = 16;
 const RELOCATED_BYTES_PER_GROUP = 512 * 1024;
 
 const KINDS = { put: PUT, delete: DELETE, clear: CLEAR } as const;
+/** Of a dead letter that is gone because it was stored. */
+const STORED = Uint8Array.of(1);
 const DEAD_KINDS = { put: DEAD_PUT, delete: DEAD_DELETE, clear: DEAD_CLEAR } as const;
 
 export interface JournalLineParts {
@@ -113,8 +115,9 @@ export class JournalLine {
   }
 
   /** The item is a dead letter. What cannot be encoded is not written: its error says so. */
-  pushDead(item: Item, error: Error, onWritten: () => void): void {
+  pushDead(item: Item, error: Error, isGone: () => boolean, onWritten: () => void): void {
     this.#notes.push((frame) => {
+      if (isGone()) return;
       const { key, type, version, expiresAt, attempts } = item;
       let value: Uint8Array | undefined;
       try {
@@ -128,8 +131,8 @@ export class JournalLine {
     });
   }
 
-  pushDeadGone({ key, version }: Item): void {
-    this.#notes.push((frame) => frame.add(DEAD_GONE, key, version));
+  pushDeadGone({ key, version }: Item, isStored: boolean): void {
+    this.#notes.push((frame) => frame.add(DEAD_GONE, key, version, 0, isStored ? STORED : undefined));
   }
 
   /** `undefined` ends it unfinished. */

@@ -52,6 +52,7 @@ export class Journaling implements GroupSource, BarrierOwner {
   #endedBy: LeakDBError | undefined;
   /** Dead letters with the segment that tells of them. */
   readonly #letterSegments = new Map<Dead, number>();
+  readonly #goneLetters = new WeakSet<Dead>();
 
   constructor(parts: JournalingParts) {
     const { log, options, store } = parts;
@@ -132,16 +133,19 @@ export class Journaling implements GroupSource, BarrierOwner {
   }
 
   noteDead(dead: Dead): void {
-    const { log } = this.#parts;
-    this.#line.pushDead(dead.item, dead.error, () => this.#letterSegments.set(dead, log.segment));
+    // One that was retried before its note was written: its item, which goes first, must not be taken back by it.
+    const isGone = (): boolean => this.#goneLetters.has(dead);
+    this.#line.pushDead(dead.item, dead.error, isGone, () => {
+      this.#letterSegments.set(dead, this.#parts.log.segment);
+    });
     this.#commit.wake();
   }
 
-  noteDeadGone(dead: Dead): void {
+  noteDeadGone(dead: Dead, isStored: boolean): void {
     this.forgetUnencodable(dead.item);
-    // What was never written down needs no taking back.
     this.#letterSegments.delete(dead);
-    this.#line.pushDeadGone(dead.item);
+    this.#goneLetters.add(dead);
+    this.#line.pushDeadGone(dead.item, isStored);
     this.#commit.wake();
   }
 
@@ -178,12 +182,17 @@ export class Journaling implements GroupSource, BarrierOwner {
     } finally {
       deadline.resolve();
     }
+    if (this.hasFailed && version > this.#commit.writtenUpTo) throw this.#endedBy;
   }
 
   /** Resolves once all that was noted has been written (and synced, unless the mode is `"never"`), or has failed. */
   settle(): Promise<void> {
-    if (this.hasFailed && version > this.#commit.writtenUpTo) throw this.#endedBy;
     return this.#commit.settle();
+  }
+
+  /** Nothing is cut off any more. */
+  stopTrimming(): void {
+    void this.#trimming.stop();
   }
 
   /** Ends the journal; `isEmptied` when nothing of it is needed any more. */
@@ -192,11 +201,6 @@ export class Journaling implements GroupSource, BarrierOwner {
     await this.#trimming.stop();
     this.#store.clock.clearTimeout(this.#doneTimer);
     this.#writeDone();
-  /** Nothing is cut off any more. */
-  stopTrimming(): void {
-    void this.#trimming.stop();
-  }
-
     await this.#commit.settle();
     await this.#parts.log.close(isEmptied);
   }

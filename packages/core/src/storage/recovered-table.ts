@@ -81,7 +81,7 @@ export class RecoveredTable {
       case DEAD_CLEAR:
         return this.#dead(kind, key, version, expiresAt, value);
       case DEAD_GONE:
-        return this.#deadGone(key, version);
+        return this.#deadGone(key, version, value.length > 0);
       default:
         // Of a queue's items; a table has none.
         return;
@@ -169,7 +169,11 @@ export class RecoveredTable {
     if (version >= this.#highVersion) return false;
     const slot = this.#table.find(key);
     const known = slot >= 0 ? this.#table.version(slot) : this.#deletes.get(key);
-    return known !== undefined && known > version;
+    return (known !== undefined && known > version) || this.#isCleared(key, version);
+  }
+
+  #isCleared(key: string, version: number): boolean {
+    return this.#clears.some((clear) => clear.version > version && key.startsWith(clear.prefix));
   }
 
   #clear(prefix: string, version: number): void {
@@ -192,6 +196,8 @@ export class RecoveredTable {
   }
 
   #dead(kind: EntryKind, key: string, version: number, expiresAt: number, bytes: Buffer): void {
+    // Written again while a clear that covers it was on its way.
+    if (this.#isCleared(key, version)) return;
     const { error, attempts, value } = readDeadEntry(bytes);
     const type = kind === DEAD_PUT ? "put" : kind === DEAD_DELETE ? "delete" : "clear";
     if (type === "put") this.#put(key, version, expiresAt, value);
@@ -203,15 +209,21 @@ export class RecoveredTable {
     this.#letters.set(letterKey(type, key), { item, error });
   }
 
-  /** It has been stored, superseded or given up: of the key the backend knows, or a newer entry. */
-  #deadGone(key: string, version: number): void {
+  /**
+   * It was superseded or given up: of the key the backend knows, or a newer entry. What has been stored itself is pending
+   * still, like all that is in the journal: the backend need not have synced it.
+   */
+  #deadGone(key: string, version: number, isStored: boolean): void {
     for (const type of ["put", "clear"] as const) {
       if (this.#letters.get(letterKey(type, key))?.item.version === version)
         this.#letters.delete(letterKey(type, key));
     }
+    if (isStored) return;
+    this.#clears = this.#clears.filter((clear) => clear.prefix !== key || clear.version !== version);
     const slot = this.#table.find(key);
     if (slot >= 0 && this.#table.version(slot) === version) this.#table.remove(slot, version);
     if (this.#deletes.get(key) === version) this.#deletes.delete(key);
+    if (this.#expiring.get(key) === version) this.#expiring.delete(key);
   }
 }
 

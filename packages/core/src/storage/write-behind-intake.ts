@@ -121,6 +121,14 @@ export class WriteBehindIntake implements Intake {
     this.#pushTicket(slot, key, version);
   }
 
+  /** The state of a slot that waits is to be journaled once more. */
+  journalTicket(slot: number): void {
+    if (this.#journal === undefined) return;
+    const marks = this.#table.marks(slot);
+    this.#table.mark(slot, JOURNALING);
+    this.#journal.noteSlot(slot, marks);
+  }
+
   pushItem(state: State): void {
     const item = newItem({ date: this.#parts.clock.now(), ...state });
     this.#journal?.noteItem(item);

@@ -76,6 +76,8 @@ export class WriteBehind implements LaneOwner, BarrierOwner, Pipeline {
   readonly #journal: Journaling | undefined;
   readonly backpressure: Backpressure;
   readonly barriers: Barriers;
+  /** A queue's dead letters that the journal told of: memory need not have their keys, unless they have changed since. */
+  readonly #restored = new Set<Item>();
   /** Something was settled since the last `flush` event. */
   #hasSettled = false;
   readonly intake: WriteBehindIntake;
@@ -164,6 +166,7 @@ export class WriteBehind implements LaneOwner, BarrierOwner, Pipeline {
     this.#journal?.itemSettled(item);
     if (this.#parts.notesDone) this.#journal?.noteDone(item);
     if (this.#parts.supersedes) this.#removeOlderDead(item);
+    for (const older of this.#restored) if (isCovered(older, item)) this.#restored.delete(older);
     this.#tellKeys(item);
   }
 
@@ -225,7 +228,10 @@ export class WriteBehind implements LaneOwner, BarrierOwner, Pipeline {
     for (const clear of clears) this.intake.pushClear(clear);
     for (const slot of slots) this.intake.holdTicket(slot, this.#table.key(slot), this.#table.version(slot));
     for (const item of items) this.intake.restoreItem(item);
-    for (const { item, error } of letters) this.#deadLetters.restore(item, error);
+    for (const { item, error } of letters) {
+      this.#deadLetters.restore(item, error);
+      if (!this.#parts.supersedes) this.#restored.add(item);
+    }
     if (clears.length + slots.length + items.length > 0) this.intake.makeDue();
   }
 
@@ -284,9 +290,23 @@ export class WriteBehind implements LaneOwner, BarrierOwner, Pipeline {
   /** The key's newest state goes again; where it has left memory meanwhile, that is a delete of its version. */
   #retryTicket(item: Item, lineVersion: number): void {
     const table = this.#table;
-    const known = table.find(item.key);
-    const slot = known >= 0 ? known : table.insert(item.key);
-    if ((table.marks(slot) & WAITING) === 0) this.intake.holdTicket(slot, item.key, lineVersion);
-    if (known < 0) table.remove(slot, item.version);
+    const { key, value, version, type, expiresAt } = item;
+    const known = table.find(key);
+    const slot = known >= 0 ? known : table.insert(key);
+    const isNewest = known < 0 || table.version(slot) < version;
+    // A queue's memory does not have what the letter alone brought over a restart.
+    const isBrought = this.#restored.has(item) && (this.#unsettled.newest(key) ?? 0) < version;
+    const isGone = isNewest && (type === "delete" || !isBrought);
+    if (isNewest && !isGone) table.put(slot, value, version, expiresAt);
+    if ((table.marks(slot) & WAITING) === 0) this.intake.holdTicket(slot, key, lineVersion);
+    // Where its letter is gone already, nothing else tells the journal of it.
+    if (!this.#parts.supersedes) this.intake.journalTicket(slot);
+    if (isGone) table.remove(slot, version);
   }
+}
+
+/** The newer mutation has taken the place of the older one. */
+function isCovered(older: Item, newer: Item): boolean {
+  if (older.version >= newer.version) return false;
+  return newer.type === "clear" ? older.key.startsWith(newer.key) : older.key === newer.key;
 }
