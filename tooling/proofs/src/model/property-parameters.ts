@@ -11,16 +11,19 @@
 import fc from "fast-check";
 
 const SEED = 20_261_122;
+/** Of a long search: what a run takes on a busy machine. */
+const MS_PER_RUN_MAX = 100;
 
 /** @param runs how often, unless the environment says otherwise */
 export function propertyParameters<T>(runs: number): fc.Parameters<T> {
   const { LEAKDB_RUNS, LEAKDB_SEED, LEAKDB_PATH } = process.env;
+  const numRuns = LEAKDB_RUNS === undefined ? runs : Number(LEAKDB_RUNS);
   return {
-    numRuns: LEAKDB_RUNS === undefined ? runs : Number(LEAKDB_RUNS),
+    numRuns,
     ...(LEAKDB_SEED === "random" ? {} : { seed: Number(LEAKDB_SEED ?? SEED) }),
     ...(LEAKDB_PATH === undefined ? {} : { path: LEAKDB_PATH, endOnFailure: true }),
     // Shrinking must not outlast the test's own limit; runs that did not happen prove nothing.
-    interruptAfterTimeLimit: 100_000,
+    interruptAfterTimeLimit: Math.max(100_000, numRuns * MS_PER_RUN_MAX),
     markInterruptAsFailure: true,
   };
 }
