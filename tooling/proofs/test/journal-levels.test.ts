@@ -233,6 +233,23 @@ describe("sync", () => {
     expect(stored(machine.backend)).toEqual({ a: 1, b: 1 });
   });
 
+  test("interval keeps no flush waiting whose writes came while a group was being written", async () => {
+    for (const name of ["write", "sync"] as const) {
+      const machine = new Machine();
+      const { storage } = await machine.openDefault<number>({ sync: "interval", interval: 60_000 });
+      let flushing: ReturnType<typeof watched> | undefined;
+      machine.disk.onOperation = (operation) => {
+        if (operation.name !== name || flushing !== undefined) return;
+        storage.set("b", 1);
+        flushing = watched(storage.flush());
+      };
+      storage.set("a", 1);
+      if (name === "sync") await storage.flush();
+      await turns();
+      expect(flushing?.outcome, name).toBe("resolved");
+    }
+  });
+
   test("an idle journal under interval neither writes nor syncs, and keeps no timer", async () => {
     const machine = new Machine();
     const { storage } = await machine.openDefault({ sync: "interval", interval: 100 });

@@ -57,6 +57,8 @@ export class GroupCommit {
   #running: Promise<void> = Promise.resolve();
   #isRunning = false;
   #isSyncWanted = false;
+  /** Whoever wants it waits for this version. */
+  #syncWantedUpTo = 0;
   #isRotationWanted = false;
   #timer: TimerHandle;
   /** Something was written since the last sync, be it of no version of its own: what became of items. */
@@ -107,6 +109,7 @@ export class GroupCommit {
   /** What has been written is synced, whatever the mode. */
   requireSync(): void {
     this.#isSyncWanted = true;
+    this.#syncWantedUpTo = this.#source.lastVersion;
     this.wake();
   }
 
@@ -201,9 +204,10 @@ export class GroupCommit {
   }
 
   async #sync(): Promise<void> {
-    this.#isSyncWanted = false;
-    if (!this.#isUnsynced) return;
     const upTo = this.writtenUpTo;
+    // What is waited for may have come while this group was written: it is in the next one.
+    this.#isSyncWanted = upTo < this.#syncWantedUpTo && this.#source.hasWork;
+    if (!this.#isUnsynced) return;
     await this.#log.sync();
     this.#hasUnsyncedBytes = false;
     this.syncs += 1;
