@@ -236,6 +236,19 @@ describe("expiry", () => {
     expect(await revived(machine)).toEqual({ a: 2 });
   });
 
+  test("one that expires while the journal is read does not leave its older state either", async () => {
+    const machine = new Machine();
+    await diesWith(
+      machine,
+      (s) => s.set("a", 1),
+      (s) => s.set("a", 2, { ttl: 5_000 }),
+    );
+    machine.disk.onOperation = ({ name }) => {
+      if (name === "sync") machine.clock.set(machine.clock.now() + 6_000);
+    };
+    expect(await revived(machine)).toEqual({});
+  });
+
   test("one that expires between the recovery and its turn in the queue does not leave its older state either", async () => {
     const machine = new Machine();
     await diesWith(

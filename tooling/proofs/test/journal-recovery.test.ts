@@ -142,6 +142,19 @@ describe("the report", () => {
     expect(told.at(-1)).toMatchObject({ phase: "backend", done: true });
   });
 
+  test("an onProgress that throws ends the opening with that, and nothing stays open", async () => {
+    const machine = new Machine();
+    await threeTurns(machine);
+    machine.kill();
+    const mistake = new RangeError("a mistake of the listener");
+    const onProgress = (): void => {
+      throw mistake;
+    };
+    const error = await thrownBy(() => machine.openDefault({}, { onProgress }));
+    expect([error, error.cause]).toContain(mistake);
+    expect(inMemory((await machine.openDefault()).storage)).toEqual({ a: 3, b: 3 });
+  });
+
   test.each(["default", "queue"] as const)(
     "the last progress of a %s storage says that all is read",
     async (kind) => {
