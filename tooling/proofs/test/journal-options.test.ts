@@ -1,8 +1,9 @@
-/** The option `journal`: who takes it, what it may be, and that a mistake opens and changes nothing. */
+/** The option `journal`: who takes it, what it may be, that a mistake opens and changes nothing, and that one owner has it. */
 
 import { DefaultStorage, PersistentQueueStorage, PersistentStorage, QueueStorage } from "@leakdb/core";
 import { referenceAdapter } from "@leakdb/testkit";
 import { describe, expect, test } from "vitest";
+import { inMemory } from "../src/faults/opened-store.js";
 import { thrownBy } from "../src/faults/watched-promise.js";
 import { JOURNAL, Machine } from "../src/journal/machine.js";
 
@@ -157,5 +158,24 @@ describe("what is taken", () => {
     await storage.close();
     expect(machine.disk.names(JOURNAL).length).toBeGreaterThan(0);
     expect((await machine.openDefault()).storage.get("a")).toBe(1);
+  });
+});
+
+describe("one owner", () => {
+  test("a second storage on an open journal is LEAKDB_LOCKED at once, of whatever kind, and harms nothing", async () => {
+    const machine = new Machine();
+    const { storage } = await machine.openDefault<number>();
+    storage.set("a", 1);
+    const journal = machine.journal();
+    const adapter = referenceAdapter();
+    for (const open of [
+      () => DefaultStorage.open({ journal }),
+      () => QueueStorage.open({ journal, workerProcess: () => true }),
+      () => PersistentQueueStorage.open({ journal, adapter }),
+    ]) {
+      expect(await thrownBy(open)).toMatchObject({ code: "LEAKDB_LOCKED" });
+    }
+    await storage.close();
+    expect(inMemory((await machine.openDefault()).storage)).toEqual({ a: 1 });
   });
 });

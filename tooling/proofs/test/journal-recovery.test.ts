@@ -1,7 +1,6 @@
 /** What a journal is read for: everything acknowledged, at a turn boundary, or LEAKDB_CORRUPTION and nothing touched (I7). */
 
-import { DefaultStorage, PersistentQueueStorage, QueueStorage } from "@leakdb/core";
-import { type DiskImage, ReferenceBackend, referenceAdapter } from "@leakdb/testkit";
+import { type DiskImage, ReferenceBackend } from "@leakdb/testkit";
 import { describe, expect, test } from "vitest";
 import { inMemory } from "../src/faults/opened-store.js";
 import { thrownBy } from "../src/faults/watched-promise.js";
@@ -316,24 +315,5 @@ describe("damage", () => {
     const asBehind = await thrownBy(() => machine.openBehind());
     expect([asQueue.code, asBehind.code]).toEqual(["LEAKDB_CORRUPTION", "LEAKDB_CORRUPTION"]);
     expect(machine.files()).toEqual(before);
-  });
-});
-
-describe("one owner", () => {
-  test("a second storage on an open journal is LEAKDB_LOCKED at once, of whatever kind, and harms nothing", async () => {
-    const machine = new Machine();
-    const { storage } = await machine.openDefault<number>();
-    storage.set("a", 1);
-    const journal = machine.journal();
-    const adapter = referenceAdapter();
-    for (const open of [
-      () => DefaultStorage.open({ journal }),
-      () => QueueStorage.open({ journal, workerProcess: () => true }),
-      () => PersistentQueueStorage.open({ journal, adapter }),
-    ]) {
-      expect(await thrownBy(open)).toMatchObject({ code: "LEAKDB_LOCKED" });
-    }
-    await storage.close();
-    expect(inMemory((await machine.openDefault()).storage)).toEqual({ a: 1 });
   });
 });
