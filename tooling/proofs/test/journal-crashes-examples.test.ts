@@ -144,6 +144,15 @@ const EXAMPLES: readonly [string, Plan][] = [
     ),
   ],
   [
+    "a letter that is retried while a segment is left does not go with what is before that",
+    plan(
+      { sync: "interval", diskMs: 3 },
+      life([], { how: "cut", seed: 15 }),
+      life([set("c")], { how: "close", timeout: 10_000, isDown: true, isKilledAfter: true }),
+      life([incr("n"), turns(5), clear(""), { op: "retry", pick: 3 }, advance(20)]),
+    ),
+  ],
+  [
     "a letter that is retried behind a clear goes behind it",
     plan(
       { maxAttempts: 1, workers: 1 },

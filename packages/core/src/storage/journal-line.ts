@@ -131,8 +131,11 @@ export class JournalLine {
     });
   }
 
-  pushDeadGone({ key, version }: Item, isStored: boolean): void {
-    this.#notes.push((frame) => frame.add(DEAD_GONE, key, version, 0, isStored ? STORED : undefined));
+  pushDeadGone({ key, version }: Item, isStored: boolean, onWritten: () => void): void {
+    this.#notes.push((frame) => {
+      frame.add(DEAD_GONE, key, version, 0, isStored ? STORED : undefined);
+      onWritten();
+    });
   }
 
   /** `undefined` ends it unfinished. */

@@ -37,8 +37,10 @@ export class JournalTrimming {
   #owner!: JournaledOwner;
   #noteDead!: (dead: Dead) => void;
   #letterSegments!: ReadonlyMap<Dead, number>;
-  /** The first segment that is still needed. */
-  floor: number;
+  #floor: number;
+  /** Dead letters that have gone, of which the journal is not told yet, nor of what took their place. */
+  #untold = 0;
+  #toldInGroup = 0;
   #releasing: Promise<void> | undefined;
   #isStopped = false;
   /** A relocation: the segment it begins with, `undefined` until that one is begun. */
@@ -50,7 +52,7 @@ export class JournalTrimming {
 
   constructor(parts: JournalTrimmingParts) {
     this.#parts = parts;
-    this.floor = parts.log.floor;
+    this.#floor = parts.log.floor;
   }
 
   serve(
@@ -63,6 +65,11 @@ export class JournalTrimming {
     this.#letterSegments = letterSegments;
   }
 
+  /** The first segment that is still needed. */
+  get floor(): number {
+    return this.#untold > 0 ? this.#parts.log.floor : this.#floor;
+  }
+
   /** What counts towards `maxBytes`: where nothing is ever settled, what compaction cannot make less does not. */
   get heldBytes(): number {
     const { bytes } = this.#parts.log;
@@ -73,8 +80,18 @@ export class JournalTrimming {
     if (this.#relocation !== undefined) this.#doneMeanwhile.add(version);
   }
 
+  /** A letter is gone: nothing is cut off until the group that tells of it, by calling what this answers, is written. */
+  letterGone(): () => void {
+    this.#untold += 1;
+    return () => {
+      this.#toldInGroup += 1;
+    };
+  }
+
   /** A group has been written: W(journaled) may have risen. */
   reached(): void {
+    this.#untold -= this.#toldInGroup;
+    this.#toldInGroup = 0;
     this.#relocate();
     this.settled();
   }
@@ -84,7 +101,11 @@ export class JournalTrimming {
     const { log } = this.#parts;
     if (this.#isStopped || this.#releasing !== undefined || this.#isCompacting) return;
     if (log.failure !== undefined) return this.#abandonOnceSettled();
-    if (log.segmentCount > 1 && log.firstAfter(this.#owner.settledUpTo()) > this.floor) {
+    if (
+      this.#untold === 0 &&
+      log.segmentCount > 1 &&
+      log.firstAfter(this.#owner.settledUpTo()) > this.#floor
+    ) {
       this.#releasing = this.#release().finally(() => {
         this.#releasing = undefined;
       });
@@ -136,9 +157,9 @@ export class JournalTrimming {
       hasWritten = true;
     }
     if (hasWritten) await commit.settle();
-    this.floor = Math.max(this.floor, floor);
+    this.#floor = Math.max(this.#floor, floor);
     const isPressing = log.bytes > options.maxBytes / 2;
-    if (isPressing || this.floor > log.floor + 1) commit.rotateSoon();
+    if (isPressing || this.#floor > log.floor + 1) commit.rotateSoon();
   }
 
   #relocate(): void {
@@ -162,7 +183,7 @@ export class JournalTrimming {
     if (line.isRelocating) return;
     relocation.upTo ??= commit.writtenUpTo;
     if (commit.syncedUpTo < relocation.upTo) return commit.requireSync();
-    this.floor = Math.max(this.floor, relocation.from);
+    this.#floor = Math.max(this.#floor, relocation.from);
     this.#relocatedBytes = log.bytesFrom(relocation.from);
     this.#relocation = undefined;
     this.#doneMeanwhile.clear();
@@ -171,7 +192,7 @@ export class JournalTrimming {
 
   #isRelocationDue(): boolean {
     const { log, options } = this.#parts;
-    if (log.failure !== undefined || this.floor > log.floor) return false;
+    if (log.failure !== undefined || this.#floor > log.floor) return false;
     const fresh = log.bytes - this.#relocatedBytes;
     if (this.#isCompacting) {
       const due = Math.max(COMPACTED_BYTES_MIN, this.#relocatedBytes);

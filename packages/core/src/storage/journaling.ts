@@ -145,7 +145,7 @@ export class Journaling implements GroupSource, BarrierOwner {
     this.forgetUnencodable(dead.item);
     this.#letterSegments.delete(dead);
     this.#goneLetters.add(dead);
-    this.#line.pushDeadGone(dead.item, isStored);
+    this.#line.pushDeadGone(dead.item, isStored, this.#trimming.letterGone());
     this.#commit.wake();
   }
 
