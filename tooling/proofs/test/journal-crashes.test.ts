@@ -9,7 +9,7 @@ import { plans } from "../src/crashes/crash-plan.js";
 import { CrashRun } from "../src/crashes/crash-run.js";
 import { assertProperty } from "../src/model/property-parameters.js";
 
-const RUNS = 400;
+const RUNS = 300;
 
 test("whenever it dies, what was acknowledged is there, nothing is invented, and everything comes right", {
   timeout: 3_600_000,

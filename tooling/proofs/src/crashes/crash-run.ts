@@ -23,18 +23,13 @@ import { LifeUnderWay, type Watched } from "./life-under-way.js";
 import { MortalBackend } from "./mortal-backend.js";
 import { mutate } from "./mutate.js";
 import { contentOf, openSubject, type Subject, WRITE_TIMEOUT_MS } from "./open-subject.js";
+import type { Planted } from "./planted-faults.js";
 
 const TIMEOUT_MS = 1_500;
 /** How long anything may take once nothing fails any more. */
 const LIVELY_MS = 30_000;
 const OPENINGS_MAX = 12;
 const CODEC = msgpackCodec();
-
-/** What stands between core and the simulation, for those who plant faults there. */
-export interface Planted {
-  readonly files?: ((files: SimulatedDisk["files"]) => SimulatedDisk["files"]) | undefined;
-  readonly backend?: ((backend: MortalBackend) => void) | undefined;
-}
 
 export class CrashRun {
   readonly #plan: Plan;
@@ -50,6 +45,8 @@ export class CrashRun {
   #death: Death = "kill";
   /** The backend may have what neither the journal nor its own disk has. */
   #isAhead = false;
+  /** A failed journal's files went one by one, as the disk took nothing new, and a crash came between: salvage is the way out. */
+  #isHalfGone = false;
 
   constructor(plan: Plan, planted: Planted = {}) {
     const { setup } = plan;
@@ -62,7 +59,6 @@ export class CrashRun {
       onOperation: () => this.#operated(),
     });
     this.#backend = new MortalBackend({ lanesMax: 4, isSyncedApart: setup.isSyncedApart });
-    planted.backend?.(this.#backend);
     this.#ledger = new Ledger(setup, () => this.#now.now());
   }
 
@@ -78,7 +74,7 @@ export class CrashRun {
     try {
       for (const life of this.#plan.lives) {
         await this.#live(life);
-        if (this.#breaches.length > 0) return this.#breaches;
+        if (this.#breaches.length > 0 || this.#isHalfGone) return this.#breaches;
       }
       await this.#finish();
       return this.#breaches;
@@ -86,11 +82,6 @@ export class CrashRun {
       Math.random = random;
       performance.now = now;
     }
-  }
-
-  /** What the disk was asked for. */
-  trace(): string {
-    return this.#disk.trace();
   }
 
   get #breaches(): string[] {
@@ -235,7 +226,7 @@ export class CrashRun {
     for (let attempt = 0; attempt < OPENINGS_MAX; attempt += 1) {
       const storage = await this.#tryOpening(openings[attempt], attempt < OPENINGS_MAX / 2);
       if (storage !== undefined) return storage;
-      if (this.#breaches.length > 0) return undefined;
+      if (this.#breaches.length > 0 || this.#isHalfGone) return undefined;
     }
     this.#ledger.breaches.push(`the storage does not open in ${OPENINGS_MAX} attempts`);
     return undefined;
@@ -243,7 +234,9 @@ export class CrashRun {
 
   async #tryOpening(failing: FailedOpening | undefined, isFaulty: boolean): Promise<Subject | undefined> {
     this.#ledger.life += 1;
-    const life = new LifeUnderWay(this.#setup, this.#now, this.#backend, this.#ledger, isFaulty);
+    const life = new LifeUnderWay(
+      ...([this.#setup, this.#now, this.#backend, this.#ledger, isFaulty, this.#planted.adapter] as const),
+    );
     this.#life = life;
     if (failing?.how === "fault") this.#disk.fail(failing);
     else this.#armed = failing && { ...failing };
@@ -273,6 +266,8 @@ export class CrashRun {
 
   #unopened({ outcome }: Watched, isExcused: boolean): undefined {
     const error = typeof outcome === "object" ? outcome.error : new Error("it never settled");
+    this.#isHalfGone = this.#isAhead && String(error).includes("is missing");
+    if (this.#isHalfGone) return undefined;
     const isDocumented = isLeakDBError(error) && error.code === "LEAKDB_OPEN_FAILED" && isExcused;
     if (!isDocumented) this.#ledger.breaches.push(`I7: the opening failed: ${String(error)}`);
     if (this.#ledger.life % 2 === 0) this.#die("kill", 0);
@@ -399,7 +394,6 @@ export class CrashRun {
 
   #leave(how: Death): void {
     const { hasJournalFailed } = this.#life;
-    if (hasJournalFailed && !this.#backend.isSynced) this.#isAhead = true;
     this.#isAhead ||= hasJournalFailed;
     this.#ledger.deliveries.ended(how, !hasJournalFailed, this.#setup.sync !== "never", this.#ledger.now);
     this.#ledger.history.endBurst();

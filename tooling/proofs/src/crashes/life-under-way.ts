@@ -11,6 +11,7 @@ import type { Ledger } from "./ledger.js";
 import type { MortalAdapter, MortalBackend } from "./mortal-backend.js";
 import { MortalClock } from "./mortal-clock.js";
 import type { Subject } from "./open-subject.js";
+import type { Planted } from "./planted-faults.js";
 
 /** What waiting for a level, or a close, may come to. */
 const DOCUMENTED: readonly string[] = [
@@ -34,14 +35,21 @@ export class LifeUnderWay {
   storage: Subject | undefined;
   isOver = false;
 
-  constructor(setup: Setup, now: ManualClock, backend: MortalBackend, ledger: Ledger, isFaulty: boolean) {
+  constructor(
+    setup: Setup,
+    now: ManualClock,
+    backend: MortalBackend,
+    ledger: Ledger,
+    isFaulty: boolean,
+    planted: Planted["adapter"],
+  ) {
     const seed = isFaulty ? setup.faultSeed : undefined;
     this.#now = now;
     this.#ledger = ledger;
     this.clock = new MortalClock(now);
     this.#mortal = backend.adapter();
     const life = ledger.life;
-    this.adapter = faultyAdapter(this.#mortal, {
+    this.adapter = faultyAdapter(planted?.(this.#mortal) ?? this.#mortal, {
       clock: this.clock,
       seed: seed === undefined ? undefined : seed + life,
     });

@@ -3,13 +3,13 @@
 import {
   type DefaultStorage as Default,
   DefaultStorage,
+  type JournalFiles,
   PersistentQueueStorage,
   QueueStorage,
   type WorkerProcess,
   type WorkerProcessBatch,
 } from "@leakdb/core";
 import type { Adapter, Clock } from "@leakdb/core/adapter";
-import type { DiskLife } from "@leakdb/testkit";
 import { ALL_KEYS, type Setup } from "./crash-plan.js";
 import type { Found } from "./history.js";
 
@@ -18,7 +18,7 @@ export type Subject = Default<Value> | QueueStorage<Value> | PersistentQueueStor
 
 export interface World {
   readonly clock: Clock;
-  readonly files: DiskLife;
+  readonly files: JournalFiles;
   readonly adapter: Adapter;
   readonly workerProcess: WorkerProcess<Value>;
   readonly workerProcessBatch: WorkerProcessBatch<Value>;
