@@ -5,7 +5,7 @@
 
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { OwnerLock } from "../dist/owner-lock.js";
+import { DirectoryLock } from "@leakdb/core/adapter";
 
 const [directory, control, takes] = process.argv.slice(2);
 const held = join(control, "held");
@@ -14,7 +14,7 @@ const nextTurn = () => new Promise((resolve) => setImmediate(resolve));
 for (let taken = 0; ; ) {
   let lock;
   try {
-    lock = await OwnerLock.take(directory);
+    lock = await DirectoryLock.take(directory);
   } catch (error) {
     if (error.code !== "LEAKDB_LOCKED") writeFileSync(join(control, "failure"), String(error.stack));
     await nextTurn();
