@@ -65,9 +65,9 @@ export class JournalLine {
   isDoneDue = false;
   /** Keys whose newest state is not in the journal, nor ever will be. */
   readonly unencodable = new Map<string, Unencodable>();
-  /** Deletes and clears that were taken and are not synced yet: no row tells of them any more. */
   /** Mutations that were taken. */
   taken = 0;
+  /** Deletes and clears that were taken and are not synced yet: no row tells of them any more. */
   removals: { readonly type: "delete" | "clear"; readonly key: string; readonly version: number }[] = [];
 
   constructor(parts: JournalLineParts) {

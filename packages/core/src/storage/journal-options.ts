@@ -12,7 +12,7 @@ export interface JournalOptions {
   directory: string;
   /**
    * When the journal is synced to the disk. `"always"` (default): each group, so that `journaled` comes after about a
-   * millisecond. `"interval"`: every `interval`, and whenever somebody waits or a batch goes to the backend. `"never"`: what
+   * millisecond. `"interval"`: every `interval`, at a `flush`, and before a batch goes to the backend. `"never"`: what
    * was written survives the process, not a power cut, and nobody can wait for `journaled`.
    */
   sync?: JournalSync | undefined;
