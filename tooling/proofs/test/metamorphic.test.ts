@@ -15,7 +15,7 @@ import { assertProperty } from "../src/model/property-parameters.js";
 
 const START_MS = 1_780_000_000_000;
 /** A backend in memory takes a hundredth of the time of one on a thread. */
-const RUNS = { memory: 200, disk: 8 };
+const RUNS = { memory: 150, disk: 5 };
 /** How long all that waiting may take: every storage is looked at, at one and the same moment of its clock. */
 const SETTLING_MS = 30_000;
 
