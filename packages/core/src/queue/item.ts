@@ -26,11 +26,12 @@ export interface Item {
 }
 
 export function newItem(
-  state: Pick<Item, "type" | "key" | "value" | "version" | "expiresAt" | "date"> &
-    Partial<Pick<Item, "firstVersion" | "slot" | "bytes" | "parts">>,
+  state: Pick<Item, "type" | "key" | "value" | "version" | "expiresAt"> &
+    Partial<Pick<Item, "date" | "firstVersion" | "slot" | "bytes" | "parts">>,
 ): Item {
-  const { type, key, value, version, expiresAt, date, firstVersion = version, slot = -1 } = state;
-  const { bytes = -1, parts } = state;
+  const { type, key, value, version, expiresAt, firstVersion = version, slot = -1 } = state;
+  // A version is the moment of its mutation, in microseconds.
+  const { date = Math.floor(version / 1_000), bytes = -1, parts } = state;
   const item: Item = { type, key, value, version, expiresAt, firstVersion, slot, bytes, attempts: 0, date };
   return parts === undefined ? item : { ...item, parts };
 }

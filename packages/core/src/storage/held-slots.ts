@@ -40,8 +40,6 @@ export class HeldSlots {
       value,
       version,
       expiresAt: table.expiresAt(slot),
-      // A version is the moment of its mutation, in microseconds.
-      date: Math.floor(version / 1_000),
       firstVersion,
       slot,
     });

@@ -125,7 +125,7 @@ export class JournalOnly implements Intake, Pipeline, JournaledOwner {
       if (this.#table.value(slot) === undefined) items.push(this.#itemOf(slot, "delete"));
     }
     for (const { type, key, version } of this.#journal.unsyncedRemovals)
-      items.push(newItem({ type, key, version, value: undefined, expiresAt: 0, date: dateOf(version) }));
+      items.push(newItem({ type, key, version, value: undefined, expiresAt: 0 }));
     return items.sort((a, b) => a.version - b.version);
   }
 
@@ -196,12 +196,6 @@ export class JournalOnly implements Intake, Pipeline, JournaledOwner {
     const version = table.version(slot);
     return newItem({
       ...{ type, key: table.key(slot), value: table.value(slot), version, expiresAt: table.expiresAt(slot) },
-      date: dateOf(version),
     });
   }
-}
-
-/** A version is the moment of its mutation, in microseconds. */
-function dateOf(version: number): number {
-  return Math.floor(version / 1_000);
 }

@@ -109,7 +109,7 @@ export function pendingWork(
     const version = table.version(slot);
     const state = { key: table.key(slot), value: table.liveValue(slot), version };
     const type = state.value === undefined ? "delete" : "put";
-    return newItem({ ...state, type, expiresAt: table.expiresAt(slot), date: Math.floor(version / 1_000) });
+    return newItem({ ...state, type, expiresAt: table.expiresAt(slot) });
   });
   for (const slot of slots) table.unmark(slot, WAITING);
   return { slots: [], clears, letters, items };

@@ -100,7 +100,7 @@ export class RecoveredItems {
 
   #item(type: Item["type"], key: string, version: number, expiresAt: number, bytes: Buffer): Item {
     const value = type === "put" ? this.#store.fromJournal(bytes, key) : undefined;
-    return newItem({ type, key, value, version, expiresAt, date: Math.floor(version / 1_000) });
+    return newItem({ type, key, value, version, expiresAt });
   }
 
   #apply({ type, key, value, version, expiresAt }: Item): void {

@@ -233,5 +233,5 @@ function letterKey(type: Item["type"], key: string): string {
 }
 
 function itemOf(type: Item["type"], key: string, version: number, expiresAt: number): Item {
-  return newItem({ type, key, value: undefined, version, expiresAt, date: Math.floor(version / 1_000) });
+  return newItem({ type, key, value: undefined, version, expiresAt });
 }
